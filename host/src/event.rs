@@ -1,0 +1,256 @@
+//! The Post Confirmation event: raw JSON in, [`PostConfirmation`] out.
+//!
+//! The shape is [Cognito's][doc]. Parsing is lenient where Cognito and its
+//! emulators vary (fields that we do not read may hold anything, most that we
+//! read may be absent or null) and strict where a mistake would write a wrong
+//! row. The raw bytes stay with the caller: they are the trigger's answer.
+//!
+//! [doc]: https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-post-confirmation.html
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// The largest event that is read, in bytes. A Cognito user holds at most some
+/// 70 attributes of 2,048 characters; Lambda itself would pass 6 MB.
+pub const MAX_EVENT_BYTES: usize = 1024 * 1024;
+
+/// A user that Cognito has confirmed, and where that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PostConfirmation {
+    /// `userPoolId`: whose config applies.
+    pub user_pool_id: UserPoolId,
+    /// `region`, or the pool id's region where the event names none.
+    pub region: String,
+    /// `callerContext.clientId`; none when an admin confirmed the user.
+    pub client_id: Option<String>,
+    /// `userName`. Never empty.
+    pub user_name: String,
+    /// `triggerSource`: what was confirmed.
+    pub trigger_source: TriggerSource,
+    /// `request.userAttributes`, by name. A null is left out; what is not text
+    /// is here as its JSON.
+    pub user_attributes: BTreeMap<String, String>,
+    /// `request.clientMetadata`, in the same way.
+    pub client_metadata: BTreeMap<String, String>,
+}
+
+impl PostConfirmation {
+    /// Reads an event from the bytes that Lambda received.
+    pub fn parse(raw: &[u8]) -> Result<Self, EventError> {
+        if raw.len() > MAX_EVENT_BYTES {
+            return Err(EventError::TooLarge { bytes: raw.len() });
+        }
+        let RawEvent {
+            user_pool_id,
+            region,
+            caller_context,
+            user_name,
+            trigger_source,
+            request,
+        } = RawEvent::parse(raw)?;
+
+        let user_pool_id = user_pool_id.ok_or(EventError::Missing("userPoolId"))?;
+        let user_pool_id = UserPoolId::parse(&user_pool_id)?;
+        let user_name = user_name.filter(|name| !name.is_empty());
+        let request = request.unwrap_or_default();
+        Ok(Self {
+            region: region.unwrap_or_else(|| user_pool_id.region().to_owned()),
+            user_pool_id,
+            client_id: caller_context.and_then(|caller| caller.client_id),
+            user_name: user_name.ok_or(EventError::Missing("userName"))?,
+            trigger_source: trigger_source
+                .map(TriggerSource::from)
+                .ok_or(EventError::Missing("triggerSource"))?,
+            user_attributes: texts(request.user_attributes),
+            client_metadata: texts(request.client_metadata),
+        })
+    }
+}
+
+/// A user pool's id: `<region>_<id>`, at most 55 characters, letters and digits
+/// and, in the region, hyphens ([CreateUserPool][doc]). Safe in a path.
+///
+/// [doc]: https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_UserPoolType.html
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UserPoolId(String);
+
+impl UserPoolId {
+    /// The id, if it is one.
+    pub fn parse(id: &str) -> Result<Self, BadUserPoolId> {
+        let (region, name) = id.split_once('_').ok_or(BadUserPoolId)?;
+        let well_formed = id.len() <= 55
+            && !region.is_empty()
+            && !name.is_empty()
+            && region
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && name.bytes().all(|b| b.is_ascii_alphanumeric());
+        well_formed
+            .then(|| Self(id.to_owned()))
+            .ok_or(BadUserPoolId)
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The region in which the pool lives.
+    pub fn region(&self) -> &str {
+        self.0.split_once('_').map_or("", |(region, _)| region)
+    }
+}
+
+impl fmt::Display for UserPoolId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What was confirmed: the event's `triggerSource`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TriggerSource {
+    /// A sign-up.
+    ConfirmSignUp,
+    /// A new password after "forgot password", by a user confirmed long ago.
+    ConfirmForgotPassword,
+    /// One that Cognito did not document when this was written.
+    Other(String),
+}
+
+impl TriggerSource {
+    /// Cognito's name for it.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::ConfirmSignUp => "PostConfirmation_ConfirmSignUp",
+            Self::ConfirmForgotPassword => "PostConfirmation_ConfirmForgotPassword",
+            Self::Other(name) => name,
+        }
+    }
+}
+
+impl From<String> for TriggerSource {
+    fn from(name: String) -> Self {
+        [Self::ConfirmSignUp, Self::ConfirmForgotPassword]
+            .into_iter()
+            .find(|known| known.as_str() == name)
+            .unwrap_or(Self::Other(name))
+    }
+}
+
+/// Why an event cannot be read. No text here repeats a value of the event.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EventError {
+    /// Larger than [`MAX_EVENT_BYTES`].
+    #[error("the event has {bytes} bytes; a Post Confirmation event has at most {MAX_EVENT_BYTES}")]
+    TooLarge {
+        /// The event's size.
+        bytes: usize,
+    },
+    /// Not one JSON document.
+    #[error("the event is not JSON: it goes wrong at line {line}, column {column}")]
+    NotJson {
+        /// Line, from 1.
+        line: usize,
+        /// Column, from 1; 0 at a line's start.
+        column: usize,
+    },
+    /// JSON, but a field is of another type than Cognito documents, or comes twice.
+    #[error("the event's `{path}` is not what a Post Confirmation event has there")]
+    Malformed {
+        /// The field, from the event's top; `.` is the event itself.
+        path: String,
+    },
+    /// A field without which nothing can be written.
+    #[error("the event has no `{0}`; a Post Confirmation event always has one")]
+    Missing(&'static str),
+    /// A `userPoolId` that cannot be one.
+    #[error("the event's `userPoolId` is not one")]
+    UserPoolId(#[from] BadUserPoolId),
+}
+
+impl EventError {
+    /// The error's name, for logs and callers.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::TooLarge { .. } => "Event.TooLarge",
+            Self::NotJson { .. } => "Event.NotJson",
+            Self::Malformed { .. } => "Event.Malformed",
+            Self::Missing(_) => "Event.MissingField",
+            Self::UserPoolId(_) => "Event.BadUserPoolId",
+        }
+    }
+}
+
+/// The text is not a user pool's id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a user pool id is `<region>_<letters and digits>`, at most 55 characters, such as `ap-northeast-1_Q7mE2xYbA`"
+)]
+pub struct BadUserPoolId;
+
+/// The event's JSON, as far as we read it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawEvent {
+    user_pool_id: Option<String>,
+    region: Option<String>,
+    caller_context: Option<RawCaller>,
+    user_name: Option<String>,
+    trigger_source: Option<String>,
+    request: Option<RawRequest>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawCaller {
+    client_id: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawRequest {
+    user_attributes: Option<BTreeMap<String, Value>>,
+    client_metadata: Option<BTreeMap<String, Value>>,
+}
+
+impl RawEvent {
+    fn parse(raw: &[u8]) -> Result<Self, EventError> {
+        let mut json = serde_json::Deserializer::from_slice(raw);
+        let event = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+            let inner = error.inner();
+            if inner.is_data() {
+                let path = error.path().to_string();
+                EventError::Malformed { path }
+            } else {
+                EventError::not_json(inner)
+            }
+        })?;
+        json.end().map_err(|error| EventError::not_json(&error))?;
+        Ok(event)
+    }
+}
+
+impl EventError {
+    fn not_json(error: &serde_json::Error) -> Self {
+        Self::NotJson {
+            line: error.line(),
+            column: error.column(),
+        }
+    }
+}
+
+/// Cognito sends text only; an emulator may send a boolean or a null.
+fn texts(values: Option<BTreeMap<String, Value>>) -> BTreeMap<String, String> {
+    let values = values.unwrap_or_default().into_iter();
+    values
+        .filter_map(|(name, value)| match value {
+            Value::Null => None,
+            Value::String(text) => Some((name, text)),
+            other => Some((name, other.to_string())),
+        })
+        .collect()
+}

@@ -1,0 +1,4 @@
+//! poolhook: one host for the Post Confirmation trigger of any number of
+//! Cognito user pools.
+
+pub mod event;
