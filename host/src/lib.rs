@@ -2,3 +2,4 @@
 //! Cognito user pools.
 
 pub mod event;
+pub mod item;

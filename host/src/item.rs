@@ -1,0 +1,305 @@
+//! What is written: [`Item`], its [`AttributeValue`]s, and DynamoDB's own rules.
+//!
+//! An `Item` that exists keeps the rules, so that a store never meets one that
+//! DynamoDB would refuse: at most 400 KB as DynamoDB counts it, numbers of at
+//! most 38 digits, sets without empty sets and repeated members, at most 32
+//! levels. The rules are [DynamoDB's][limits]; where its pages are silent, the
+//! behaviour of the service's emulators decides (`host/tests/it/stores.rs`).
+//!
+//! [limits]: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+
+mod json;
+mod number;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use number::{BadNumber, Number};
+
+/// The largest item, in bytes of names and values.
+pub const MAX_ITEM_BYTES: usize = 400 * 1024;
+/// The longest name of an attribute, in bytes.
+pub const MAX_NAME_BYTES: usize = 65_535;
+/// The longest partition key, in bytes.
+pub const MAX_PARTITION_KEY_BYTES: usize = 2048;
+/// The deepest level of a value; an attribute's own value is at level 1, what
+/// stands in a list or map is one deeper.
+pub const MAX_DEPTH: usize = 32;
+
+/// An item that keeps DynamoDB's rules: attributes by name.
+///
+/// Serializes as DynamoDB's JSON, `{"id": {"S": "..."}}`, as the AWS CLI prints it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item(BTreeMap<String, AttributeValue>);
+
+impl Item {
+    /// The item with these attributes, if DynamoDB would take it.
+    pub fn new(
+        attributes: impl IntoIterator<Item = (String, AttributeValue)>,
+    ) -> Result<Self, ItemError> {
+        let mut item = BTreeMap::new();
+        let mut bytes = 0;
+        for (name, value) in attributes {
+            if name.is_empty() {
+                return Err(ItemError::EmptyName);
+            }
+            if name.len() > MAX_NAME_BYTES {
+                return Err(ItemError::NameTooLong { bytes: name.len() });
+            }
+            bytes += name.len() + value.check(&name, 1)?;
+            if bytes > MAX_ITEM_BYTES {
+                return Err(ItemError::TooLarge);
+            }
+            if let Some(repeated) = item.insert(name.clone(), value) {
+                drop(repeated);
+                return Err(ItemError::RepeatedName { attribute: name });
+            }
+        }
+        Ok(Self(item))
+    }
+
+    /// The value of the partition key `attribute`, which must be the text `expected`.
+    pub fn check_partition_key(&self, attribute: &str, expected: &str) -> Result<(), ItemError> {
+        let attribute_named = || attribute.to_owned();
+        let Some(value) = self.0.get(attribute) else {
+            return Err(ItemError::KeyMissing {
+                attribute: attribute_named(),
+            });
+        };
+        let AttributeValue::S(text) = value else {
+            return Err(ItemError::KeyNotText {
+                attribute: attribute_named(),
+            });
+        };
+        if text.is_empty() {
+            return Err(ItemError::KeyEmpty {
+                attribute: attribute_named(),
+            });
+        }
+        if text.len() > MAX_PARTITION_KEY_BYTES {
+            return Err(ItemError::KeyTooLong {
+                attribute: attribute_named(),
+                bytes: text.len(),
+            });
+        }
+        if text != expected {
+            return Err(ItemError::KeyNotTheUsers {
+                attribute: attribute_named(),
+            });
+        }
+        Ok(())
+    }
+
+    /// The attributes by name.
+    pub fn attributes(&self) -> &BTreeMap<String, AttributeValue> {
+        &self.0
+    }
+
+    /// The attributes by name, to keep.
+    pub fn into_attributes(self) -> BTreeMap<String, AttributeValue> {
+        self.0
+    }
+}
+
+/// A [DynamoDB attribute value][doc].
+///
+/// [doc]: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AttributeValue {
+    /// Text.
+    S(String),
+    /// A number.
+    N(Number),
+    /// Bytes.
+    B(Vec<u8>),
+    /// A boolean.
+    Bool(bool),
+    /// Null.
+    Null,
+    /// A set of texts.
+    Ss(Vec<String>),
+    /// A set of numbers.
+    Ns(Vec<Number>),
+    /// A set of byte strings.
+    Bs(Vec<Vec<u8>>),
+    /// A list.
+    L(Vec<AttributeValue>),
+    /// A map.
+    M(BTreeMap<String, AttributeValue>),
+}
+
+impl AttributeValue {
+    /// The value that a JSON document stands for: objects become M, arrays L.
+    /// `attribute` is the name for errors.
+    pub fn from_json(attribute: &str, document: &str) -> Result<Self, ItemError> {
+        json::parse(attribute, document)
+    }
+
+    /// Checks the value's own rules and counts its bytes [as DynamoDB does][size].
+    ///
+    /// [size]: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+    fn check(&self, attribute: &str, depth: usize) -> Result<usize, ItemError> {
+        if depth > MAX_DEPTH {
+            return Err(ItemError::NestedTooDeep {
+                attribute: attribute.to_owned(),
+            });
+        }
+        match self {
+            Self::S(text) => Ok(text.len()),
+            Self::N(number) => Ok(number.size()),
+            Self::B(bytes) => Ok(bytes.len()),
+            Self::Bool(_) | Self::Null => Ok(1),
+            Self::Ss(members) => set_size(attribute, members, String::len),
+            Self::Ns(members) => set_size(attribute, members, Number::size),
+            Self::Bs(members) => set_size(attribute, members, Vec::len),
+            Self::L(values) => values.iter().try_fold(3, |size, value| {
+                Ok(size + 1 + value.check(attribute, depth + 1)?)
+            }),
+            Self::M(entries) => entries.iter().try_fold(3, |size, (name, value)| {
+                Ok(size + 1 + name.len() + value.check(attribute, depth + 1)?)
+            }),
+        }
+    }
+}
+
+/// A set has members, and each once.
+fn set_size<T: Ord>(
+    attribute: &str,
+    members: &[T],
+    size: impl Fn(&T) -> usize,
+) -> Result<usize, ItemError> {
+    let attribute = || attribute.to_owned();
+    if members.is_empty() {
+        return Err(ItemError::EmptySet {
+            attribute: attribute(),
+        });
+    }
+    if members.iter().collect::<BTreeSet<_>>().len() < members.len() {
+        return Err(ItemError::RepeatedSetMember {
+            attribute: attribute(),
+        });
+    }
+    Ok(members.iter().map(size).sum())
+}
+
+/// Why an item cannot be written. Texts name attributes, never their values.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ItemError {
+    /// An attribute without a name.
+    #[error("an attribute has an empty name; DynamoDB wants at least one character")]
+    EmptyName,
+    /// A name longer than [`MAX_NAME_BYTES`].
+    #[error("an attribute's name has {bytes} bytes; DynamoDB allows {MAX_NAME_BYTES}")]
+    NameTooLong {
+        /// The name's size.
+        bytes: usize,
+    },
+    /// Two attributes of one name.
+    #[error("the attribute `{attribute}` comes twice")]
+    RepeatedName {
+        /// The attribute.
+        attribute: String,
+    },
+    /// Larger than [`MAX_ITEM_BYTES`].
+    #[error(
+        "the item is larger than 400 KB ({MAX_ITEM_BYTES} bytes of names and values), DynamoDB's limit"
+    )]
+    TooLarge,
+    /// Not a number of DynamoDB's.
+    #[error("the attribute `{attribute}` holds a number that {source}")]
+    Number {
+        /// The attribute.
+        attribute: String,
+        /// The rule.
+        source: BadNumber,
+    },
+    /// A set without members.
+    #[error("the attribute `{attribute}` is an empty set, which DynamoDB refuses; leave it out")]
+    EmptySet {
+        /// The attribute.
+        attribute: String,
+    },
+    /// A set with a member twice; numbers count by value.
+    #[error("the attribute `{attribute}` is a set that holds a member twice")]
+    RepeatedSetMember {
+        /// The attribute.
+        attribute: String,
+    },
+    /// Nested deeper than [`MAX_DEPTH`].
+    #[error(
+        "the attribute `{attribute}` is nested deeper than {MAX_DEPTH} levels, DynamoDB's limit"
+    )]
+    NestedTooDeep {
+        /// The attribute.
+        attribute: String,
+    },
+    /// A `json` value that is no JSON document.
+    #[error(
+        "the attribute `{attribute}` is not a JSON document: it goes wrong at line {line}, column {column}"
+    )]
+    NotJson {
+        /// The attribute.
+        attribute: String,
+        /// Line, from 1.
+        line: usize,
+        /// Column, from 1; 0 at a line's start.
+        column: usize,
+    },
+    /// No partition key.
+    #[error("the item has no `{attribute}`, the table's partition key")]
+    KeyMissing {
+        /// The partition key.
+        attribute: String,
+    },
+    /// A partition key that is not S.
+    #[error("the partition key `{attribute}` is not text (S)")]
+    KeyNotText {
+        /// The partition key.
+        attribute: String,
+    },
+    /// An empty partition key.
+    #[error("the partition key `{attribute}` is empty")]
+    KeyEmpty {
+        /// The partition key.
+        attribute: String,
+    },
+    /// A partition key longer than [`MAX_PARTITION_KEY_BYTES`].
+    #[error(
+        "the partition key `{attribute}` has {bytes} bytes; DynamoDB allows {MAX_PARTITION_KEY_BYTES}"
+    )]
+    KeyTooLong {
+        /// The partition key.
+        attribute: String,
+        /// Its size.
+        bytes: usize,
+    },
+    /// Another key than the pool's config demands: another user's, perhaps.
+    #[error(
+        "the partition key `{attribute}` is not this user's; the pool's config says what it must equal"
+    )]
+    KeyNotTheUsers {
+        /// The partition key.
+        attribute: String,
+    },
+}
+
+impl ItemError {
+    /// The error's name, for logs and callers.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::EmptyName => "Item.EmptyName",
+            Self::NameTooLong { .. } => "Item.NameTooLong",
+            Self::RepeatedName { .. } => "Item.RepeatedName",
+            Self::TooLarge => "Item.TooLarge",
+            Self::Number { .. } => "Item.BadNumber",
+            Self::EmptySet { .. } => "Item.EmptySet",
+            Self::RepeatedSetMember { .. } => "Item.RepeatedSetMember",
+            Self::NestedTooDeep { .. } => "Item.NestedTooDeep",
+            Self::NotJson { .. } => "Item.NotJson",
+            Self::KeyMissing { .. } => "Item.KeyMissing",
+            Self::KeyNotText { .. } => "Item.KeyNotText",
+            Self::KeyEmpty { .. } => "Item.KeyEmpty",
+            Self::KeyTooLong { .. } => "Item.KeyTooLong",
+            Self::KeyNotTheUsers { .. } => "Item.KeyNotTheUsers",
+        }
+    }
+}
