@@ -1,0 +1,269 @@
+//! A pool's configuration: TOML text in, [`PoolConfig`] out.
+//!
+//! A pool has one file, named after its id, over an optional `defaults.toml`
+//! with the same keys: what the pool's file does not say, the defaults say, and
+//! then the values here. Tables of fixed keys (`key`, `limits`) are merged key
+//! by key, everything else is taken whole. README.md shows every key.
+
+mod file;
+mod values;
+
+use serde::Deserialize;
+
+use crate::event::{PostConfirmation, TriggerSource, UserPoolId};
+pub use file::{ConfigError, Problem};
+use values::{Bounded, Region, Trigger};
+pub use values::{KeyTemplate, PluginName, Settings, TableName};
+
+/// The file over which every pool's file is laid.
+pub const DEFAULTS_FILE: &str = "defaults.toml";
+
+/// What happens to a pool's events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolConfig {
+    /// Where items go.
+    pub table: Table,
+    /// What the partition key must equal, whatever the plugin returns.
+    pub key_equals: KeyTemplate,
+    /// The trigger sources that write; the others are skipped.
+    pub triggers: Vec<TriggerSource>,
+    /// What happens where the key is there already.
+    pub write: Write,
+    /// The mapping plugin.
+    pub plugin: PluginName,
+    /// What the plugin gets as its settings.
+    pub settings: Settings,
+    /// What the plugin may use, an event.
+    pub limits: Limits,
+}
+
+/// A DynamoDB table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// Its region; the user pool's where the config names none.
+    pub region: String,
+    /// Its name.
+    pub name: TableName,
+    /// The name of its partition key.
+    pub partition_key: String,
+}
+
+/// How an item is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Write {
+    /// Only if no item has the key: the first write wins, a repeated one is harmless.
+    Create,
+    /// A plain `PutItem`: the last write wins.
+    Replace,
+}
+
+/// What a plugin may use for one event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Fuel, some one unit an instruction.
+    pub fuel: u64,
+    /// Linear memory of all its instances together, in bytes.
+    pub memory_bytes: usize,
+    /// Elements of all its tables together.
+    pub table_elements: usize,
+    /// What it may hand to the host in one call, in bytes as they lie in the
+    /// host's memory: the result, or a log line.
+    pub output_bytes: usize,
+    /// Log messages together, in bytes.
+    pub log_bytes: usize,
+    /// Wall-clock time in milliseconds: the backstop behind the fuel.
+    pub time_ms: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            fuel: 100_000_000,
+            memory_bytes: 32 << 20,
+            table_elements: 20_000,
+            output_bytes: 1 << 20,
+            log_bytes: 8 << 10,
+            time_ms: 1000,
+        }
+    }
+}
+
+/// The defaults of all pools: what `defaults.toml` says.
+#[derive(Clone, Debug, Default)]
+pub struct Defaults(RawPool);
+
+impl Defaults {
+    /// Reads the text of the file named `file`.
+    pub fn parse(file: &str, text: &str) -> Result<Self, ConfigError> {
+        file::parse(file, text).map(Self)
+    }
+}
+
+impl PoolConfig {
+    /// Reads the text of the file named `file`, the config of `pool`.
+    pub fn parse(
+        pool: &UserPoolId,
+        defaults: &Defaults,
+        file: &str,
+        text: &str,
+    ) -> Result<Self, ConfigError> {
+        let own: RawPool = file::parse(file, text)?;
+        let RawPool {
+            table,
+            region,
+            key,
+            triggers,
+            write,
+            plugin,
+            settings,
+            limits,
+        } = own.over(defaults.0.clone());
+        let RawKey { attribute, equals } = key.unwrap_or_default();
+
+        let name = table.ok_or_else(|| {
+            let rule = format!("is missing: name the pool's table, here or in {DEFAULTS_FILE}");
+            ConfigError::invalid(file, "table", rule)
+        })?;
+        let signed_up = || vec![Trigger(TriggerSource::ConfirmSignUp)];
+        Ok(Self {
+            table: Table {
+                region: region.map_or_else(|| pool.region().to_owned(), |region| region.0),
+                name,
+                partition_key: attribute.map_or_else(|| "id".to_owned(), |name| name.0),
+            },
+            key_equals: equals.unwrap_or_default(),
+            triggers: triggers
+                .unwrap_or_else(signed_up)
+                .into_iter()
+                .map(|t| t.0)
+                .collect(),
+            write: write.unwrap_or(Write::Create),
+            plugin: plugin.unwrap_or_default(),
+            settings: settings.unwrap_or_default(),
+            limits: limits.unwrap_or_default().into(),
+        })
+    }
+
+    /// What the partition key of this user's item must be.
+    pub fn partition_key(&self, event: &PostConfirmation) -> String {
+        self.key_equals.expand(event)
+    }
+}
+
+/// A file's keys, as they are written.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawPool {
+    table: Option<TableName>,
+    region: Option<Region>,
+    key: Option<RawKey>,
+    triggers: Option<Vec<Trigger>>,
+    write: Option<Write>,
+    plugin: Option<PluginName>,
+    settings: Option<Settings>,
+    limits: Option<RawLimits>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawKey {
+    attribute: Option<values::AttributeName>,
+    equals: Option<KeyTemplate>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawLimits {
+    fuel: Option<Bounded<1, 10_000_000_000>>,
+    memory_bytes: Option<Bounded<65_536, 1_073_741_824>>,
+    table_elements: Option<Bounded<0, 1_000_000>>,
+    output_bytes: Option<Bounded<1024, 16_777_216>>,
+    log_bytes: Option<Bounded<0, 262_144>>,
+    time_ms: Option<Bounded<10, 4000>>,
+}
+
+impl RawPool {
+    fn over(self, defaults: Self) -> Self {
+        let Self {
+            table,
+            region,
+            key,
+            triggers,
+            write,
+            plugin,
+            settings,
+            limits,
+        } = self;
+        Self {
+            table: table.or(defaults.table),
+            region: region.or(defaults.region),
+            key: merged(key, defaults.key, RawKey::over),
+            triggers: triggers.or(defaults.triggers),
+            write: write.or(defaults.write),
+            plugin: plugin.or(defaults.plugin),
+            settings: settings.or(defaults.settings),
+            limits: merged(limits, defaults.limits, RawLimits::over),
+        }
+    }
+}
+
+impl RawKey {
+    fn over(self, defaults: Self) -> Self {
+        let Self { attribute, equals } = self;
+        Self {
+            attribute: attribute.or(defaults.attribute),
+            equals: equals.or(defaults.equals),
+        }
+    }
+}
+
+impl RawLimits {
+    fn over(self, defaults: Self) -> Self {
+        let Self {
+            fuel,
+            memory_bytes,
+            table_elements,
+            output_bytes,
+            log_bytes,
+            time_ms,
+        } = self;
+        Self {
+            fuel: fuel.or(defaults.fuel),
+            memory_bytes: memory_bytes.or(defaults.memory_bytes),
+            table_elements: table_elements.or(defaults.table_elements),
+            output_bytes: output_bytes.or(defaults.output_bytes),
+            log_bytes: log_bytes.or(defaults.log_bytes),
+            time_ms: time_ms.or(defaults.time_ms),
+        }
+    }
+}
+
+impl From<RawLimits> for Limits {
+    fn from(raw: RawLimits) -> Self {
+        let RawLimits {
+            fuel,
+            memory_bytes,
+            table_elements,
+            output_bytes,
+            log_bytes,
+            time_ms,
+        } = raw;
+        let default = Self::default();
+        Self {
+            fuel: fuel.map_or(default.fuel, Bounded::get),
+            memory_bytes: memory_bytes.map_or(default.memory_bytes, Bounded::size),
+            table_elements: table_elements.map_or(default.table_elements, Bounded::size),
+            output_bytes: output_bytes.map_or(default.output_bytes, Bounded::size),
+            log_bytes: log_bytes.map_or(default.log_bytes, Bounded::size),
+            time_ms: time_ms.map_or(default.time_ms, Bounded::get),
+        }
+    }
+}
+
+fn merged<T>(own: Option<T>, defaults: Option<T>, over: impl FnOnce(T, T) -> T) -> Option<T> {
+    match (own, defaults) {
+        (Some(own), Some(defaults)) => Some(over(own, defaults)),
+        (own, defaults) => own.or(defaults),
+    }
+}

@@ -1,0 +1,261 @@
+//! The values of a config file: each has one fallible constructor, whose error
+//! states the rule.
+
+use std::fmt;
+
+use serde::Deserialize;
+use toml::Value;
+
+use crate::event::{PostConfirmation, TriggerSource};
+
+/// A DynamoDB table's name.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct TableName(String);
+
+impl TableName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for TableName {
+    type Error = &'static str;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_.-".contains(&b);
+        let well_formed = (3..=255).contains(&name.len()) && name.bytes().all(allowed);
+        well_formed.then_some(Self(name)).ok_or(
+            "must be a table's name: 3 to 255 letters, digits, underscores, hyphens and dots",
+        )
+    }
+}
+
+impl fmt::Display for TableName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A mapping plugin's name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct PluginName(String);
+
+impl PluginName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for PluginName {
+    fn default() -> Self {
+        Self("default".to_owned())
+    }
+}
+
+impl TryFrom<String> for PluginName {
+    type Error = &'static str;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        let well_formed = (1..=64).contains(&name.len()) && name.bytes().all(allowed);
+        well_formed
+            .then_some(Self(name))
+            .ok_or("must be a plugin's name: 1 to 64 lower-case letters, digits and hyphens")
+    }
+}
+
+impl fmt::Display for PluginName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a partition key must equal: text with placeholders.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct KeyTemplate(Vec<Part>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    UserName,
+    UserPoolId,
+}
+
+impl KeyTemplate {
+    /// The template, filled in for this user.
+    pub fn expand(&self, event: &PostConfirmation) -> String {
+        let parts = self.0.iter().map(|part| match part {
+            Part::Text(text) => text,
+            Part::UserName => event.user_name.as_str(),
+            Part::UserPoolId => event.user_pool_id.as_str(),
+        });
+        parts.collect()
+    }
+}
+
+impl Default for KeyTemplate {
+    fn default() -> Self {
+        Self(vec![Part::UserName])
+    }
+}
+
+impl TryFrom<String> for KeyTemplate {
+    type Error = &'static str;
+
+    /// Every user must have a key of its own, so `{userName}` comes exactly once.
+    fn try_from(template: String) -> Result<Self, Self::Error> {
+        const RULE: &str = "must hold {userName} once, and may hold {userPoolId} and other text, such as \"USER#{userName}\"";
+        let mut parts = Vec::new();
+        let mut rest = template.as_str();
+        while let Some((text, placeholder)) = rest.split_once('{') {
+            let (name, after) = placeholder.split_once('}').ok_or(RULE)?;
+            parts.push(Part::Text(text.to_owned()));
+            parts.push(match name {
+                "userName" => Part::UserName,
+                "userPoolId" => Part::UserPoolId,
+                _ => return Err(RULE),
+            });
+            rest = after;
+        }
+        parts.push(Part::Text(rest.to_owned()));
+        parts.retain(|part| *part != Part::Text(String::new()));
+
+        let stray = |part: &Part| matches!(part, Part::Text(text) if text.contains('}'));
+        let users = parts.iter().filter(|part| **part == Part::UserName).count();
+        let well_formed = users == 1 && !parts.iter().any(stray);
+        well_formed.then_some(Self(parts)).ok_or(RULE)
+    }
+}
+
+/// A pool's free settings, as one JSON object.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "toml::Table")]
+pub struct Settings(String);
+
+impl Settings {
+    /// The settings as JSON text.
+    pub fn as_json(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self("{}".to_owned())
+    }
+}
+
+impl TryFrom<toml::Table> for Settings {
+    type Error = &'static str;
+
+    fn try_from(table: toml::Table) -> Result<Self, Self::Error> {
+        to_json(Value::Table(table)).map(|json| Self(json.to_string()))
+    }
+}
+
+/// TOML's types are JSON's, but for dates, which become text, and what is no number.
+fn to_json(value: Value) -> Result<serde_json::Value, &'static str> {
+    Ok(match value {
+        Value::String(text) => text.into(),
+        Value::Integer(number) => number.into(),
+        Value::Float(number) => serde_json::Number::from_f64(number)
+            .ok_or("must not hold inf or nan: plugins get the settings as JSON")?
+            .into(),
+        Value::Boolean(value) => value.into(),
+        Value::Datetime(time) => time.to_string().into(),
+        Value::Array(values) => values
+            .into_iter()
+            .map(to_json)
+            .collect::<Result<Vec<_>, _>>()?
+            .into(),
+        Value::Table(entries) => {
+            let entry = |(key, value)| to_json(value).map(|value| (key, value));
+            serde_json::Value::Object(entries.into_iter().map(entry).collect::<Result<_, _>>()?)
+        }
+    })
+}
+
+/// An AWS region's name.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Region(pub(super) String);
+
+impl TryFrom<String> for Region {
+    type Error = &'static str;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        let well_formed = (1..=32).contains(&name.len()) && name.bytes().all(allowed);
+        well_formed
+            .then_some(Self(name))
+            .ok_or("must be a region's name, such as ap-northeast-1")
+    }
+}
+
+/// The name of a table's partition key.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct AttributeName(pub(super) String);
+
+impl TryFrom<String> for AttributeName {
+    type Error = &'static str;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        let well_formed = (1..=255).contains(&name.len());
+        well_formed
+            .then_some(Self(name))
+            .ok_or("must be a key's name: 1 to 255 bytes")
+    }
+}
+
+/// A trigger source that can write.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Trigger(pub(super) TriggerSource);
+
+impl TryFrom<String> for Trigger {
+    type Error = &'static str;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        match TriggerSource::from(name) {
+            TriggerSource::Other(_) => Err(
+                "must be PostConfirmation_ConfirmSignUp or PostConfirmation_ConfirmForgotPassword",
+            ),
+            known => Ok(Self(known)),
+        }
+    }
+}
+
+/// A whole number from `MIN` to `MAX`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "i64")]
+pub(super) struct Bounded<const MIN: u64, const MAX: u64>(u64);
+
+impl<const MIN: u64, const MAX: u64> Bounded<MIN, MAX> {
+    pub(super) fn get(self) -> u64 {
+        self.0
+    }
+
+    /// As a size; poolhook runs where `usize` holds 64 bits.
+    pub(super) fn size(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+}
+
+impl<const MIN: u64, const MAX: u64> TryFrom<i64> for Bounded<MIN, MAX> {
+    type Error = String;
+
+    fn try_from(number: i64) -> Result<Self, Self::Error> {
+        let in_bounds = u64::try_from(number)
+            .ok()
+            .filter(|n| (MIN..=MAX).contains(n));
+        in_bounds
+            .map(Self)
+            .ok_or_else(|| format!("must be from {MIN} to {MAX}"))
+    }
+}
