@@ -4,4 +4,5 @@
 pub mod config;
 pub mod event;
 pub mod item;
+pub mod plugin;
 pub mod store;

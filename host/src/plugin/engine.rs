@@ -1,0 +1,20 @@
+//! How wasmtime is set up. The build script, which compiles, and the host,
+//! which loads, both include this file: an artifact loads only where these
+//! settings are the same.
+
+use wasmtime::Config;
+
+/// Fuel and epochs bound a plugin's run; nothing that a mapping does not need
+/// (async, backtraces, unwinding) is compiled in.
+pub(crate) fn config() -> Config {
+    let mut config = Config::new();
+    config
+        .consume_fuel(true)
+        .epoch_interruption(true)
+        .concurrency_support(false)
+        .wasm_relaxed_simd(false)
+        .wasm_backtrace_max_frames(None)
+        .generate_address_map(false)
+        .native_unwind_info(false);
+    config
+}

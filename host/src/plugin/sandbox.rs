@@ -1,0 +1,136 @@
+//! What a running plugin may use, counted; and the named error when it wants more.
+
+use std::str::Utf8Error;
+
+use wasmtime::{ResourceLimiter, Trap};
+
+use super::PluginError;
+use super::wit::LogLine;
+use crate::config::Limits;
+
+/// Instances, memories and tables of one component: far more than any of the
+/// guest languages' tools makes.
+const MAX_PARTS: usize = 100;
+/// Bytes that a log line costs beside its message, so that empty lines count too.
+const LOG_LINE_BYTES: usize = 16;
+
+/// The state of one plugin run.
+#[derive(Debug)]
+pub(super) struct Sandbox {
+    memory_left: usize,
+    elements_left: usize,
+    log_left: usize,
+    pub(super) log: Vec<LogLine>,
+}
+
+impl Sandbox {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            memory_left: limits.memory_bytes,
+            elements_left: limits.table_elements,
+            log_left: limits.log_bytes,
+            log: Vec::new(),
+        }
+    }
+
+    pub(super) fn log(&mut self, line: LogLine) -> Result<(), LogLimit> {
+        let cost = line.message.len() + LOG_LINE_BYTES;
+        self.log_left = self.log_left.checked_sub(cost).ok_or(LogLimit)?;
+        self.log.push(line);
+        Ok(())
+    }
+}
+
+/// Counts all memories and all tables of the component together: wasmtime's own
+/// `StoreLimits` bound each one alone. An error, unlike a refusal, can't be
+/// mistaken for the plugin's own trap after a failed allocation.
+impl ResourceLimiter for Sandbox {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let more = desired.saturating_sub(current);
+        self.memory_left = self.memory_left.checked_sub(more).ok_or(MemoryLimit)?;
+        Ok(true)
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let more = desired.saturating_sub(current);
+        self.elements_left = self.elements_left.checked_sub(more).ok_or(TableLimit)?;
+        Ok(true)
+    }
+
+    fn instances(&self) -> usize {
+        MAX_PARTS
+    }
+
+    fn tables(&self) -> usize {
+        MAX_PARTS
+    }
+
+    fn memories(&self) -> usize {
+        MAX_PARTS
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("over the memory limit")]
+struct MemoryLimit;
+
+#[derive(Debug, thiserror::Error)]
+#[error("over the table limit")]
+struct TableLimit;
+
+#[derive(Debug, thiserror::Error)]
+#[error("over the log limit")]
+pub(super) struct LogLimit;
+
+/// Names what ended a run, by the error's type.
+pub(super) fn name(error: &wasmtime::Error, limits: &Limits) -> PluginError {
+    if let Some(trap) = error.downcast_ref::<Trap>() {
+        return match trap {
+            Trap::OutOfFuel => PluginError::FuelLimit { fuel: limits.fuel },
+            Trap::Interrupt => PluginError::TimeLimit {
+                time_ms: limits.time_ms,
+            },
+            Trap::StackOverflow => PluginError::StackOverflow,
+            trap => PluginError::Trap {
+                trap: trap.to_string(),
+            },
+        };
+    }
+    if error.is::<MemoryLimit>() {
+        PluginError::MemoryLimit {
+            memory_bytes: limits.memory_bytes,
+        }
+    } else if error.is::<TableLimit>() {
+        PluginError::TableLimit {
+            table_elements: limits.table_elements,
+        }
+    } else if error.is::<LogLimit>() {
+        PluginError::LogLimit {
+            log_bytes: limits.log_bytes,
+        }
+    } else if is_malformed_output(error) {
+        PluginError::MalformedOutput
+    } else {
+        // What is left is the type, private to wasmtime, of `set_hostcall_fuel`.
+        PluginError::OutputLimit {
+            output_bytes: limits.output_bytes,
+        }
+    }
+}
+
+/// Whether the error is one of the canonical ABI's checks on what came out of
+/// the guest: text that is no UTF-8, or one of wasmtime's plain messages about
+/// pointers and discriminants.
+fn is_malformed_output(error: &wasmtime::Error) -> bool {
+    error.is::<Utf8Error>() || error.is::<&'static str>() || error.is::<String>()
+}
