@@ -1,8 +1,50 @@
 //! poolhook: one host for the Post Confirmation trigger of any number of
 //! Cognito user pools.
+//!
+//! # The event path
+//!
+//! ```text
+//! raw bytes ─► event ─► config of the pool ─► plugin (sandbox) ─► item, checked ─► store
+//!                                                                      the same bytes ─► Cognito
+//! ```
+//!
+//! [`host::Host::handle`] is that path, on one screen.
+//!
+//! # The map
+//!
+//! | module | turns | into |
+//! |---|---|---|
+//! | [`event`] | the trigger's JSON | a [`event::PostConfirmation`] |
+//! | [`item`] | attribute values | an [`item::Item`] that DynamoDB takes |
+//! | [`config`] | TOML | a [`config::PoolConfig`] |
+//! | [`pools`] | a folder of TOML files | the config of a pool |
+//! | [`plugin`] | a component and an event | what to put, and what it cost |
+//! | [`store`] | an item | a row in DynamoDB or SQLite |
+//! | [`host`] | an event | an [`host::Outcome`] or a [`host::Failure`] |
+//! | [`report`] | what happened | a log line |
+//!
+//! # Invariants
+//!
+//! - `event`, `item` and `config` do no IO and know no other module below them
+//!   but, for `config`, `event`. `pools`, `plugin` and `store` do not know each
+//!   other. Only `host` knows them all.
+//! - An [`item::Item`] that exists keeps DynamoDB's rules. A store gets nothing else.
+//! - A plugin never names a table, and never gets past the check of the
+//!   partition key: the pool's config alone says what that must equal.
+//! - Nothing is compiled in the sign-up path. Built without the feature
+//!   `compiler`, this crate has no compiler in it.
+//! - No event, plugin or config reaches a panic; each failure has a type, and by
+//!   its type a name. Nothing reads an error's text.
+//! - The log line of an event holds no value of the user's.
+//! - `wasmtime` is named only under `plugin`, each AWS SDK and SQLite in one file
+//!   under `store`, the Lambda runtime in `bin/bootstrap.rs`; printing, `clap`
+//!   and the environment belong to the binaries. A test holds these fences.
 
 pub mod config;
 pub mod event;
+pub mod host;
 pub mod item;
 pub mod plugin;
+pub mod pools;
+pub mod report;
 pub mod store;

@@ -1,0 +1,222 @@
+//! What became of one event, how long each step took, and the log line of it.
+
+use std::error::Error;
+use std::future::Future;
+use std::time::Instant;
+
+use serde::Serialize;
+
+use crate::config::{PluginName, TableName};
+use crate::event::UserPoolId;
+use crate::host::{Failure, Outcome, Skip};
+use crate::item::Item;
+use crate::plugin::LogLine;
+
+/// What became of one event.
+#[derive(Debug)]
+pub struct Report {
+    /// How it ended.
+    pub outcome: Result<Outcome, Failure>,
+    /// How far it came on the way there.
+    pub trace: Trace,
+}
+
+/// How far an event came: what is known by then, and the time of each step.
+#[derive(Debug)]
+pub struct Trace {
+    /// The event's user pool.
+    pub user_pool_id: Option<UserPoolId>,
+    /// The pool's plugin.
+    pub plugin: Option<PluginName>,
+    /// The fuel that the plugin used.
+    pub fuel: u64,
+    /// What the plugin logged.
+    pub log: Vec<LogLine>,
+    /// The table to which the item was put.
+    pub table: Option<TableName>,
+    /// The item.
+    pub item: Option<Item>,
+    /// How long it took.
+    pub micros: Micros,
+    began: Instant,
+}
+
+/// The steps of an event, in order.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Step {
+    Event,
+    Config,
+    Plugin,
+    Check,
+    Store,
+}
+
+/// Microseconds by step; a step that was not reached is none.
+#[derive(Clone, Debug, Default, Serialize)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct Micros {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub config: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub check: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store: Option<u64>,
+    pub total: u64,
+}
+
+impl Trace {
+    pub(crate) fn begin() -> Self {
+        Self {
+            user_pool_id: None,
+            plugin: None,
+            fuel: 0,
+            log: Vec::new(),
+            table: None,
+            item: None,
+            micros: Micros::default(),
+            began: Instant::now(),
+        }
+    }
+
+    pub(crate) fn end(mut self, outcome: Result<Outcome, Failure>) -> Report {
+        self.micros.total = micros_since(self.began);
+        Report {
+            outcome,
+            trace: self,
+        }
+    }
+
+    pub(crate) fn time<T>(&mut self, step: Step, work: impl FnOnce() -> T) -> T {
+        let began = Instant::now();
+        let result = work();
+        self.took(step, began);
+        result
+    }
+
+    pub(crate) async fn time_async<T>(&mut self, step: Step, work: impl Future<Output = T>) -> T {
+        let began = Instant::now();
+        let result = work.await;
+        self.took(step, began);
+        result
+    }
+
+    fn took(&mut self, step: Step, began: Instant) {
+        let micros = match step {
+            Step::Event => &mut self.micros.event,
+            Step::Config => &mut self.micros.config,
+            Step::Plugin => &mut self.micros.plugin,
+            Step::Check => &mut self.micros.check,
+            Step::Store => &mut self.micros.store,
+        };
+        *micros = Some(micros_since(began));
+    }
+}
+
+fn micros_since(began: Instant) -> u64 {
+    u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX)
+}
+
+impl Report {
+    /// How the event ended, in a word or two.
+    pub fn outcome_name(&self) -> &'static str {
+        match &self.outcome {
+            Ok(Outcome::Written) => "written",
+            Ok(Outcome::AlreadyThere) => "already there",
+            Ok(Outcome::Skipped(_)) => "skipped",
+            Err(_) => "failed",
+        }
+    }
+
+    /// The event's log line, one JSON object: what happened, never to whom. It
+    /// holds no user name, no attribute's name or value, no word of the plugin's.
+    pub fn log_line(&self, request_id: &str) -> String {
+        let trace = &self.trace;
+        let error = self.outcome.as_ref().err();
+        json(&EventLine {
+            level: if error.is_some() { "ERROR" } else { "INFO" },
+            request_id,
+            user_pool_id: trace.user_pool_id.as_ref().map(UserPoolId::as_str),
+            plugin: trace.plugin.as_ref().map(PluginName::as_str),
+            table: trace.table.as_ref().map(TableName::as_str),
+            outcome: self.outcome_name(),
+            skipped_by: match &self.outcome {
+                Ok(Outcome::Skipped(Skip::TriggerSource)) => Some("trigger source"),
+                Ok(Outcome::Skipped(Skip::Plugin { .. })) => Some("plugin"),
+                _ => None,
+            },
+            error: error.map(Failure::name),
+            message: error.and_then(loggable),
+            fuel: trace.fuel,
+            micros: &trace.micros,
+        })
+    }
+
+    /// The plugin's log lines, one JSON object each: its author's words.
+    pub fn plugin_log_lines(&self, request_id: &str) -> Vec<String> {
+        let line = |line| {
+            json(&PluginLine {
+                line,
+                request_id,
+                user_pool_id: self.trace.user_pool_id.as_ref().map(UserPoolId::as_str),
+                plugin: self.trace.plugin.as_ref().map(PluginName::as_str),
+            })
+        };
+        self.trace.log.iter().map(line).collect()
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct EventLine<'a> {
+    level: &'static str,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_pool_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plugin: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    table: Option<&'a str>,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    skipped_by: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+    fuel: u64,
+    micros: &'a Micros,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PluginLine<'a> {
+    #[serde(flatten)]
+    line: &'a LogLine,
+    request_id: &'a str,
+    user_pool_id: Option<&'a str>,
+    plugin: Option<&'a str>,
+}
+
+/// A failure's text with its causes, unless a plugin can choose a part of it:
+/// the names of an item's attributes.
+fn loggable(failure: &Failure) -> Option<String> {
+    let own_words = !matches!(failure, Failure::Item(_));
+    own_words.then(|| failure.text())
+}
+
+impl Failure {
+    /// The failure and its causes, each once: Lambda's `errorMessage`.
+    pub fn text(&self) -> String {
+        let causes = std::iter::successors(self.source(), |cause| (*cause).source());
+        causes.fold(self.to_string(), |text, cause| format!("{text}: {cause}"))
+    }
+}
+
+/// Serializing these structs to memory cannot fail.
+fn json(line: &impl Serialize) -> String {
+    serde_json::to_string(line).unwrap_or_default()
+}
