@@ -1,0 +1,178 @@
+//! The trigger on AWS Lambda: an invocation's bytes go through the host and, if
+//! nothing failed, back as they came.
+//!
+//! `lambda_runtime` gets the invocations. Its own way to answer would parse the
+//! payload and write it anew, so the answer is posted here: raw bytes to the
+//! [Runtime API][api].
+//!
+//! [api]: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "Lambda's log is what we print"
+)]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::SystemTime;
+use std::{env, fmt};
+
+use lambda_runtime::tower::layer::layer_fn;
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, LambdaInvocation, Runtime, service_fn};
+use lambda_runtime_api_client::body::Body;
+use lambda_runtime_api_client::{PooledClient, build_request};
+use poolhook::host::{Failure, Host};
+use poolhook::plugin::Plugins;
+use poolhook::pools::Pools;
+use poolhook::store::dynamodb::DynamoDb;
+
+/// Where the config lies, if not in `config` beside the binary.
+const CONFIG: &str = "POOLHOOK_CONFIG";
+/// Managed instances tell apart the attempts of one request by this header.
+const INVOCATION_ID: &str = "lambda-runtime-invocation-id";
+
+fn main() -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let served = match runtime {
+        Ok(runtime) => runtime.block_on(serve()),
+        Err(error) => Err(error.into()),
+    };
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve() -> Result<(), Error> {
+    let trigger = Trigger {
+        runtime_api: PooledClient::builder().build(),
+    };
+    let trigger = Arc::new(trigger);
+    let host = match host().await {
+        Ok(host) => Arc::new(host),
+        Err(failure) => {
+            let failure = diagnostic(failure.name(), failure.text());
+            trigger
+                .post("init/error".into(), None, serde_json::to_vec(&failure)?)
+                .await?;
+            return Err(failure.error_message.into());
+        }
+    };
+    let answer = layer_fn(|_| {
+        let (trigger, host) = (Arc::clone(&trigger), Arc::clone(&host));
+        service_fn(move |invocation| {
+            let (trigger, host) = (Arc::clone(&trigger), Arc::clone(&host));
+            async move { trigger.answer(host, invocation).await }
+        })
+    });
+    // The layer answers all; this handler is never called.
+    let unused = service_fn(|_: LambdaEvent<()>| async { Ok::<_, Error>(()) });
+    Runtime::new(unused).layer(answer).run().await
+}
+
+async fn host() -> Result<Host<DynamoDb>, Failure> {
+    let pools = Pools::open(config_folder())?;
+    let plugins = Plugins::builtin()?;
+    Ok(Host::new(
+        pools,
+        plugins,
+        DynamoDb::from_environment().await,
+    ))
+}
+
+fn config_folder() -> PathBuf {
+    let beside_binary = || {
+        let binary = env::current_exe().unwrap_or_default();
+        binary.with_file_name("config")
+    };
+    env::var_os(CONFIG).map_or_else(beside_binary, PathBuf::from)
+}
+
+/// What answers invocations.
+struct Trigger {
+    runtime_api: PooledClient,
+}
+
+impl Trigger {
+    async fn answer(
+        &self,
+        host: Arc<Host<DynamoDb>>,
+        invocation: LambdaInvocation,
+    ) -> Result<(), Error> {
+        let LambdaInvocation {
+            parts,
+            body,
+            context,
+        } = invocation;
+        let event = body.clone();
+        // A task of its own, so that a panic in a library is one event's failure.
+        let handled = tokio::spawn(async move { host.handle(&event, SystemTime::now()).await });
+
+        let request_id = &context.request_id;
+        let failure = match handled.await {
+            Ok(report) => {
+                println!("{}", report.log_line(request_id));
+                for line in report.plugin_log_lines(request_id) {
+                    println!("{line}");
+                }
+                report
+                    .outcome
+                    .err()
+                    .map(|failure| diagnostic(failure.name(), failure.text()))
+            }
+            Err(panic) => Some(diagnostic("Host.Panicked", panic)),
+        };
+        let attempt = parts
+            .headers
+            .get(INVOCATION_ID)
+            .and_then(|id| id.to_str().ok());
+        match failure {
+            None => {
+                self.post(format!("invocation/{request_id}/response"), attempt, body)
+                    .await
+            }
+            Some(failure) => {
+                let body = serde_json::to_vec(&failure)?;
+                self.post(format!("invocation/{request_id}/error"), attempt, body)
+                    .await
+            }
+        }
+    }
+
+    /// Posts to the Runtime API. If it refuses (the invocation has timed out,
+    /// say), there is nothing more to do for this invocation.
+    async fn post(
+        &self,
+        path: String,
+        attempt: Option<&str>,
+        body: impl Into<Body>,
+    ) -> Result<(), Error> {
+        let mut request = build_request()
+            .method("POST")
+            .uri(format!("/2018-06-01/runtime/{path}"));
+        if path.ends_with("error") {
+            request = request.header("lambda-runtime-function-error-type", "Unhandled");
+        }
+        if let Some(attempt) = attempt {
+            request = request.header(INVOCATION_ID, attempt);
+        }
+        let response = self.runtime_api.call(request.body(body.into())?).await?;
+        if !response.status().is_success() {
+            eprintln!("the Runtime API refused {path}: {}", response.status());
+        }
+        Ok(())
+    }
+}
+
+fn diagnostic(name: &str, text: impl fmt::Display) -> Diagnostic {
+    Diagnostic {
+        error_type: name.to_owned(),
+        error_message: text.to_string(),
+    }
+}
