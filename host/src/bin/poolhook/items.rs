@@ -1,0 +1,68 @@
+//! `poolhook items`: what lies in the embedded store.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use poolhook::store::sqlite::Sqlite;
+use serde_json::{Value, json};
+
+use crate::Exit;
+
+/// Show the items of a table of the embedded store.
+///
+/// One item a line, as DynamoDB's JSON, in the order of their keys.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  poolhook items User
+  poolhook items User --json | jq .Count
+  sqlite3 poolhook.db 'select key, item from items'")]
+pub(crate) struct Options {
+    /// The table.
+    #[arg(value_name = "TABLE")]
+    table: String,
+    /// The file of the embedded store.
+    #[arg(
+        long,
+        env = "POOLHOOK_STORE",
+        value_name = "FILE",
+        default_value = "poolhook.db"
+    )]
+    store: PathBuf,
+    /// Print one JSON object, as `aws dynamodb scan` does.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Options {
+    pub(crate) fn run(&self) -> anyhow::Result<Exit> {
+        let file = self.store.display();
+        if !self.store.exists() {
+            bail!(
+                "there is no store {file} yet: `poolhook run` makes one, `--store` names another"
+            );
+        }
+        let store = Sqlite::open(&self.store).with_context(|| file.to_string())?;
+        let items = store.items(&self.table).with_context(|| file.to_string())?;
+        if self.json {
+            let items: Result<Vec<Value>, _> = items
+                .iter()
+                .map(|stored| serde_json::from_str(&stored.item))
+                .collect();
+            let items = items.with_context(|| format!("{file} holds what is no item"))?;
+            println!("{}", json!({ "Count": items.len(), "Items": items }));
+            return Ok(Exit::Done);
+        }
+        if items.is_empty() {
+            let tables = store.tables()?.join(", ");
+            eprintln!(
+                "{} holds no item in {file}; tables with items: {tables}",
+                self.table
+            );
+        }
+        for stored in items {
+            println!("{}", stored.item);
+        }
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,169 @@
+//! `poolhook run`: events from files, through the host.
+
+use std::io::Read as _;
+use std::time::SystemTime;
+
+use anyhow::Context as _;
+use clap::Args;
+use poolhook::host::{Failure, Host, Outcome, Skip};
+use poolhook::plugin::PluginError;
+use poolhook::report::Report;
+use poolhook::store::ItemStore;
+use poolhook::store::dynamodb::DynamoDb;
+use poolhook::store::sqlite::Sqlite;
+use serde_json::json;
+
+use crate::{ConfigFolder, Exit, Items, PluginChoice};
+
+/// Handle Post Confirmation events from files.
+///
+/// Each event goes the way it would go on Lambda: its pool's config, its pool's
+/// plugin in the sandbox, all checks, the store. The item is printed as
+/// DynamoDB's JSON, one line an event.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  poolhook run host/tests/events/confirm-sign-up.json
+  poolhook run --json events/*.json
+  poolhook run --plugin my-mapper.wasm event.json
+  AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:8000 poolhook run --dynamodb - < event.json
+
+Exit codes: 0 all events written, already there or skipped; 1 an event failed;
+2 wrong usage, or nothing could be run.")]
+pub(crate) struct Options {
+    /// Files that hold an event each; `-` is standard input.
+    #[arg(required = true, value_name = "EVENT.json")]
+    events: Vec<String>,
+    #[command(flatten)]
+    config: ConfigFolder,
+    #[command(flatten)]
+    items: Items,
+    #[command(flatten)]
+    plugin: PluginChoice,
+    /// Print a JSON object for each event: outcome, item, fuel, times, log.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Options {
+    pub(crate) fn run(&self) -> anyhow::Result<Exit> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let (pools, plugins) = (self.config.open()?, self.plugin.load()?);
+        if self.items.dynamodb {
+            runtime.block_on(async {
+                let host = Host::new(pools, plugins, DynamoDb::from_environment().await);
+                self.handle_all(&host, "DynamoDB").await
+            })
+        } else {
+            let file = &self.items.store;
+            let store = Sqlite::open(file).with_context(|| file.display().to_string())?;
+            let host = Host::new(pools, plugins, store);
+            runtime.block_on(self.handle_all(&host, &file.display().to_string()))
+        }
+    }
+
+    async fn handle_all<I: ItemStore>(&self, host: &Host<I>, store: &str) -> anyhow::Result<Exit> {
+        let mut all_well = true;
+        for file in &self.events {
+            let raw = read(file).with_context(|| format!("cannot read {file}"))?;
+            let report = host.handle(&raw, SystemTime::now()).await;
+            all_well &= report.outcome.is_ok();
+            if self.json {
+                print_json(file, &report);
+            } else {
+                print(file, store, &report);
+            }
+        }
+        Ok(Exit::of(all_well))
+    }
+}
+
+fn read(file: &str) -> std::io::Result<Vec<u8>> {
+    if file != "-" {
+        return std::fs::read(file);
+    }
+    let mut raw = Vec::new();
+    std::io::stdin().lock().read_to_end(&mut raw)?;
+    Ok(raw)
+}
+
+fn print(file: &str, store: &str, report: &Report) {
+    let trace = &report.trace;
+    for line in &trace.log {
+        eprintln!("{file}: plugin log: {:?}: {}", line.level, line.message);
+    }
+    if let Some(item) = trace.item.as_ref().filter(|_| report.outcome.is_ok()) {
+        println!("{}", serde_json::to_string(item).unwrap_or_default());
+    }
+    let table = trace
+        .table
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    match &report.outcome {
+        Ok(Outcome::Written) => eprintln!("{file}: written to {table} in {store}{}", cost(report)),
+        Ok(Outcome::AlreadyThere) => {
+            eprintln!("{file}: already there: {table} in {store} keeps the item that it has");
+        }
+        Ok(Outcome::Skipped(Skip::TriggerSource)) => {
+            eprintln!("{file}: skipped: the pool's config does not list this trigger source");
+        }
+        Ok(Outcome::Skipped(Skip::Plugin { reason })) => {
+            eprintln!("{file}: skipped by the plugin: {reason}");
+        }
+        Err(failure) => eprintln!(
+            "{file}: {}: {}{}",
+            failure.name(),
+            failure.text(),
+            own_words(failure)
+        ),
+    }
+}
+
+fn cost(report: &Report) -> String {
+    let trace = &report.trace;
+    let plugin = trace
+        .plugin
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    let micros = trace.micros.plugin.unwrap_or_default();
+    format!(" (plugin {plugin}: {micros} us, {} fuel)", trace.fuel)
+}
+
+/// What the plugin said of its refusal. The host's own texts leave it out: it
+/// may hold personal data.
+fn own_words(failure: &Failure) -> String {
+    match failure {
+        Failure::Plugin(PluginError::Refused { message }) => format!(": {message}"),
+        _ => String::new(),
+    }
+}
+
+fn print_json(file: &str, report: &Report) {
+    let trace = &report.trace;
+    let reason = match &report.outcome {
+        Ok(Outcome::Skipped(Skip::TriggerSource)) => Some("trigger source"),
+        Ok(Outcome::Skipped(Skip::Plugin { reason })) => Some(reason.as_str()),
+        _ => None,
+    };
+    let error = report.outcome.as_ref().err().map(|failure| {
+        let message = failure.text() + &own_words(failure);
+        json!({ "errorType": failure.name(), "errorMessage": message })
+    });
+    let line = json!({
+        "event": file,
+        "userPoolId": trace.user_pool_id.as_ref().map(ToString::to_string),
+        "outcome": report.outcome_name(),
+        "reason": reason,
+        "error": error,
+        "table": trace.table.as_ref().map(ToString::to_string),
+        "item": trace.item,
+        "plugin": trace.plugin.as_ref().map(ToString::to_string),
+        "fuel": trace.fuel,
+        "micros": trace.micros,
+        "log": trace.log,
+    });
+    println!("{line}");
+}

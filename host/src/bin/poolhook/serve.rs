@@ -1,0 +1,309 @@
+//! `poolhook serve`: Lambda's Invoke API on this machine.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Context as _;
+use axum::body::{Body, Bytes};
+use axum::extract::{DefaultBodyLimit, FromRequest, Path, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use axum::routing::post;
+use axum::{Router, serve};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use clap::Args;
+use poolhook::host::Host;
+use poolhook::store::ItemStore;
+use poolhook::store::dynamodb::DynamoDb;
+use poolhook::store::sqlite::Sqlite;
+use serde::de::IgnoredAny;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::Mutex;
+use tokio::task::JoinSet;
+
+use crate::{ConfigFolder, Exit, Items, PluginChoice};
+
+/// The largest payload of a synchronous invocation, in bytes: Lambda's own limit.
+const MAX_PAYLOAD_BYTES: usize = 6 * 1024 * 1024;
+/// Lambda returns the last 4 KB of the log where a caller asks for it.
+const LOG_TAIL_BYTES: usize = 4096;
+
+/// Serve Lambda's Invoke API on localhost.
+///
+/// AWS's command line and SDKs, and cognito-local, call it as they would call
+/// Lambda. The address is printed on standard output, a log line for each event
+/// on standard error. Ctrl-C ends it, after the events in hand.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  poolhook serve
+  poolhook serve --port 0 --dynamodb
+  aws lambda invoke --endpoint-url http://127.0.0.1:3001 --function-name poolhook \\
+    --cli-binary-format raw-in-base64-out --payload file://event.json /dev/stdout
+
+cognito-local, in .cognito/config.json:
+  \"LambdaClient\": {\"endpoint\": \"http://127.0.0.1:3001\", \"region\": \"local\",
+    \"credentials\": {\"accessKeyId\": \"local\", \"secretAccessKey\": \"local\"}},
+  \"TriggerFunctions\": {\"PostConfirmation\": \"poolhook\"}")]
+pub(crate) struct Options {
+    /// The port on 127.0.0.1; 0 takes a free one.
+    #[arg(long, default_value_t = 3001)]
+    port: u16,
+    /// The function's name; another one in a request is not found.
+    #[arg(long, default_value = "poolhook", value_name = "NAME")]
+    function: String,
+    #[command(flatten)]
+    config: ConfigFolder,
+    #[command(flatten)]
+    items: Items,
+    #[command(flatten)]
+    plugin: PluginChoice,
+}
+
+impl Options {
+    pub(crate) fn run(self) -> anyhow::Result<Exit> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()?;
+        let (pools, plugins) = (self.config.open()?, self.plugin.load()?);
+        if self.items.dynamodb {
+            runtime.block_on(async {
+                let host = Host::new(pools, plugins, DynamoDb::from_environment().await);
+                self.serve(host).await
+            })
+        } else {
+            let file = &self.items.store;
+            let store = Sqlite::open(file).with_context(|| file.display().to_string())?;
+            let host = Host::new(pools, plugins, store);
+            runtime.block_on(self.serve(host))
+        }
+    }
+
+    async fn serve<I: ItemStore + 'static>(self, host: Host<I>) -> anyhow::Result<Exit> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+        let listener = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("cannot listen on {address}; `--port 0` takes a free port"))?;
+        let function = Arc::new(Function {
+            name: self.function,
+            host,
+            requests: AtomicU64::new(0),
+            in_hand: Mutex::default(),
+        });
+        let app = Router::new()
+            .route(
+                "/2015-03-31/functions/{name}/invocations",
+                post(invoke::<I>),
+            )
+            .layer(DefaultBodyLimit::max(MAX_PAYLOAD_BYTES))
+            .with_state(Arc::clone(&function));
+
+        println!("http://{}", listener.local_addr()?);
+        eprintln!("serving the function {}; Ctrl-C ends", function.name);
+        serve(listener, app).with_graceful_shutdown(ended()).await?;
+        let mut in_hand = function.in_hand.lock().await;
+        while in_hand.join_next().await.is_some() {}
+        Ok(Exit::Done)
+    }
+}
+
+/// Ctrl-C, or the signal by which service managers end a process.
+async fn ended() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+/// The one function that is served.
+struct Function<I> {
+    name: String,
+    host: Host<I>,
+    requests: AtomicU64,
+    /// Asynchronous invocations that are still running.
+    in_hand: Mutex<JoinSet<()>>,
+}
+
+/// [Invoke](https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html).
+async fn invoke<I: ItemStore + 'static>(
+    State(function): State<Arc<Function<I>>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    request: Request,
+) -> Response {
+    let request_id = function.next_request_id();
+    let answered = function.answer(&request_id, &name, &headers, request).await;
+    let mut response = answered.unwrap_or_else(ServiceError::into_response);
+    if let Ok(request_id) = HeaderValue::from_str(&request_id) {
+        response
+            .headers_mut()
+            .insert("x-amzn-requestid", request_id);
+    }
+    response
+}
+
+impl<I: ItemStore + 'static> Function<I> {
+    async fn answer(
+        self: &Arc<Self>,
+        request_id: &str,
+        name: &str,
+        headers: &HeaderMap,
+        request: Request,
+    ) -> Result<Response, ServiceError> {
+        if function_name(name) != self.name {
+            return Err(ServiceError::not_found(name, &self.name));
+        }
+        let payload = Bytes::from_request(request, &()).await;
+        let payload = payload.map_err(|_| ServiceError::too_large())?;
+        serde_json::from_slice::<IgnoredAny>(&payload)
+            .map_err(|error| ServiceError::not_json(&error))?;
+
+        match text(headers, "x-amz-invocation-type").unwrap_or("RequestResponse") {
+            "RequestResponse" => {
+                let tail = text(headers, "x-amz-log-type") == Some("Tail");
+                Ok(self.invoke(request_id, payload, tail).await)
+            }
+            "Event" => {
+                let (function, request_id) = (Arc::clone(self), request_id.to_owned());
+                let mut in_hand = self.in_hand.lock().await;
+                while in_hand.try_join_next().is_some() {}
+                in_hand.spawn(async move {
+                    function.invoke(&request_id, payload, false).await;
+                });
+                Ok(status(StatusCode::ACCEPTED))
+            }
+            "DryRun" => Ok(status(StatusCode::NO_CONTENT)),
+            other => Err(ServiceError::invocation_type(other)),
+        }
+    }
+
+    async fn invoke(&self, request_id: &str, payload: Bytes, tail: bool) -> Response {
+        let report = self.host.handle(&payload, SystemTime::now()).await;
+        let mut log = report.log_line(request_id) + "\n";
+        for line in report.plugin_log_lines(request_id) {
+            log += &(line + "\n");
+        }
+        eprint!("{log}");
+
+        let failure = report
+            .outcome
+            .err()
+            .map(|failure| json!({ "errorType": failure.name(), "errorMessage": failure.text() }));
+        let failed = failure.is_some();
+        let body = failure.map_or(payload, |failure| failure.to_string().into());
+        let mut response = Response::new(Body::from(body));
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
+        headers.insert(
+            "x-amz-executed-version",
+            HeaderValue::from_static("$LATEST"),
+        );
+        if failed {
+            headers.insert(
+                "x-amz-function-error",
+                HeaderValue::from_static("Unhandled"),
+            );
+        }
+        if tail {
+            let start = log.floor_char_boundary(log.len().saturating_sub(LOG_TAIL_BYTES));
+            let tail = BASE64.encode(log.get(start..).unwrap_or_default());
+            if let Ok(tail) = HeaderValue::from_str(&tail) {
+                headers.insert("x-amz-log-result", tail);
+            }
+        }
+        response
+    }
+
+    /// Unique in this process, and between processes as good as.
+    fn next_request_id(&self) -> String {
+        let number = self.requests.fetch_add(1, Ordering::Relaxed);
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        format!(
+            "{:08x}-{:016x}",
+            now.as_secs(),
+            u64::from(std::process::id()) << 32 | number
+        )
+    }
+}
+
+/// The name in a function's name, partial ARN or ARN, with or without qualifier.
+fn function_name(name: &str) -> &str {
+    let after_function = name.split_once("function:").map_or(name, |(_, rest)| rest);
+    after_function.split(':').next().unwrap_or(name)
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn status(status: StatusCode) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}
+
+/// An error of the Invoke API itself: the function was not called.
+struct ServiceError {
+    status: StatusCode,
+    name: &'static str,
+    message: String,
+}
+
+impl ServiceError {
+    fn not_found(name: &str, known: &str) -> Self {
+        Self {
+            status: StatusCode::NOT_FOUND,
+            name: "ResourceNotFoundException",
+            message: format!("Function not found: {name}; this server has {known}"),
+        }
+    }
+
+    fn too_large() -> Self {
+        Self {
+            status: StatusCode::PAYLOAD_TOO_LARGE,
+            name: "RequestTooLargeException",
+            message: format!("Request must be smaller than {MAX_PAYLOAD_BYTES} bytes"),
+        }
+    }
+
+    fn not_json(error: &serde_json::Error) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            name: "InvalidRequestContentException",
+            message: format!("Could not parse request body into json: {error}"),
+        }
+    }
+
+    fn invocation_type(other: &str) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            name: "InvalidParameterValueException",
+            message: format!("Invocation type {other}; it is RequestResponse, Event or DryRun"),
+        }
+    }
+
+    fn into_response(self) -> Response {
+        let body = json!({ "Type": "User", "Message": self.message, "message": self.message });
+        let mut response = Response::new(Body::from(body.to_string()));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
+        headers.insert("x-amzn-errortype", HeaderValue::from_static(self.name));
+        response
+    }
+}
