@@ -84,7 +84,7 @@ impl Default for Limits {
             table_elements: 20_000,
             output_bytes: 1 << 20,
             log_bytes: 8 << 10,
-            time_ms: 1000,
+            time_ms: 500,
         }
     }
 }
@@ -177,10 +177,10 @@ struct RawKey {
 struct RawLimits {
     fuel: Option<Bounded<1, 10_000_000_000>>,
     memory_bytes: Option<Bounded<65_536, 1_073_741_824>>,
-    table_elements: Option<Bounded<0, 1_000_000>>,
+    table_elements: Option<Bounded<0, 100_000>>,
     output_bytes: Option<Bounded<1024, 16_777_216>>,
     log_bytes: Option<Bounded<0, 262_144>>,
-    time_ms: Option<Bounded<10, 4000>>,
+    time_ms: Option<Bounded<10, 1000>>,
 }
 
 impl RawPool {

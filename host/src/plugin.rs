@@ -9,6 +9,7 @@
 mod compiler;
 mod engine;
 mod error;
+mod pool;
 mod sandbox;
 mod wit;
 
@@ -40,7 +41,7 @@ pub struct Plugins {
     loader: Loader,
     loaded: HashMap<PluginName, Plugin>,
     /// The plugin that takes the place of all.
-    for_all: Option<Plugin>,
+    for_all: Option<PluginName>,
 }
 
 impl Plugins {
@@ -48,7 +49,10 @@ impl Plugins {
     pub fn builtin() -> Result<Self, PluginError> {
         let loader = Loader::new()?;
         let name = PluginName::default();
-        let default = loader.load_trusted_artifact(name.clone(), DEFAULT)?;
+        let default = loader
+            .load_trusted_artifact(DEFAULT)
+            .map_err(PluginError::engine)?;
+        let default = loader.link(name.clone(), &default)?;
         Ok(Self {
             loader,
             loaded: HashMap::from([(name, default)]),
@@ -58,25 +62,29 @@ impl Plugins {
 
     /// The plugin of that name.
     pub fn get(&self, name: &PluginName) -> Result<&Plugin, ConfigError> {
-        self.for_all
-            .as_ref()
-            .or_else(|| self.loaded.get(name))
-            .ok_or_else(|| {
-                let mut known: Vec<_> = self.loaded.keys().map(PluginName::as_str).collect();
-                known.sort_unstable();
-                ConfigError::UnknownPlugin {
-                    plugin: name.to_string(),
-                    known: known.join(", "),
-                }
-            })
+        let name = self.for_all.as_ref().unwrap_or(name);
+        self.loaded.get(name).ok_or_else(|| {
+            let mut known: Vec<_> = self.loaded.keys().map(PluginName::as_str).collect();
+            known.sort_unstable();
+            ConfigError::UnknownPlugin {
+                plugin: name.to_string(),
+                known: known.join(", "),
+            }
+        })
     }
 
-    /// Compiles a component, to run it in place of every pool's plugin. Takes
-    /// from milliseconds to minutes: never in the sign-up path.
+    /// Compiles a component and has it from now on, under `name`. Takes from
+    /// milliseconds to minutes: never in the sign-up path.
     #[cfg(feature = "compiler")]
-    pub fn use_for_all(&mut self, name: PluginName, component: &[u8]) -> Result<(), PluginError> {
-        self.for_all = Some(self.loader.compile(name, component)?);
+    pub fn compile(&mut self, name: PluginName, component: &[u8]) -> Result<(), PluginError> {
+        let plugin = self.loader.compile(name.clone(), component)?;
+        self.loaded.insert(name, plugin);
         Ok(())
+    }
+
+    /// Runs the plugin `name` in place of every other, for trying it out.
+    pub fn use_for_all(&mut self, name: PluginName) {
+        self.for_all = Some(name);
     }
 }
 
@@ -121,34 +129,40 @@ impl Plugin {
         store.set_hostcall_fuel(limits.output_bytes);
         store.set_epoch_deadline(ticks(limits.time_ms));
 
-        // Fuel is always on, so that setting and reading it cannot fail.
-        let fuelled = store.set_fuel(limits.fuel);
-        let result = fuelled.and_then(|()| self.call(&mut store, event, received, pool));
-        let left = store.get_fuel().unwrap_or_default();
-        let mapping = match result {
-            Ok(Ok(Outcome::Put(fields))) => Ok(Mapping::Put(Fields::new(fields))),
-            Ok(Ok(Outcome::Skip(reason))) => Ok(Mapping::Skip(reason)),
-            Ok(Err(message)) => Err(PluginError::Refused { message }),
-            Err(error) => Err(sandbox::name(&error, limits)),
-        };
+        let mapping = self.map(&mut store, event, received, pool);
         Run {
             mapping,
-            fuel: limits.fuel - left,
+            fuel: limits.fuel - store.get_fuel().unwrap_or_default(),
             log: store.into_data().log,
         }
     }
 
-    fn call(
+    fn map(
         &self,
         store: &mut Store<Sandbox>,
         event: &PostConfirmation,
         received: SystemTime,
         pool: &PoolConfig,
-    ) -> wasmtime::Result<Result<Outcome, String>> {
-        let mapper = self.mapper.instantiate(&mut *store)?;
+    ) -> Result<Mapping, PluginError> {
+        let limits = &pool.limits;
+        store.set_fuel(limits.fuel).map_err(PluginError::engine)?;
+        let mapper = self.mapper.instantiate(&mut *store).map_err(|error| {
+            match sandbox::name(&error, limits) {
+                // Nothing has come out of it yet: its exports are of other types.
+                PluginError::MalformedOutput => PluginError::wrong_world(&error),
+                named => named,
+            }
+        })?;
         let user = wit::user(event, received);
-        let mapping = mapper.poolhook_mapper_mapping();
-        mapping.call_to_item(store, &user, pool.settings.as_json())
+        let outcome = mapper
+            .poolhook_mapper_mapping()
+            .call_to_item(store, &user, pool.settings.as_json())
+            .map_err(|error| sandbox::name(&error, limits))?;
+        match outcome {
+            Ok(Outcome::Put(fields)) => Ok(Mapping::Put(Fields::new(fields))),
+            Ok(Outcome::Skip(reason)) => Ok(Mapping::Skip(reason)),
+            Err(message) => Err(PluginError::Refused { message }),
+        }
     }
 }
 
@@ -160,7 +174,9 @@ struct Loader {
 
 impl Loader {
     fn new() -> Result<Self, PluginError> {
-        let engine = Engine::new(&engine::config()).map_err(PluginError::engine)?;
+        let mut config = engine::config();
+        config.allocation_strategy(pool::of_slots());
+        let engine = Engine::new(&config).map_err(PluginError::engine)?;
         let mut linker = Linker::new(&engine);
         Mapper::add_to_linker::<_, HasSelf<_>>(&mut linker, |sandbox| sandbox)
             .map_err(PluginError::engine)?;
@@ -170,24 +186,27 @@ impl Loader {
 
     /// Loads machine code that this very build made. Code from anywhere else
     /// would run with the host's rights.
-    fn load_trusted_artifact(
-        &self,
-        name: PluginName,
-        artifact: &[u8],
-    ) -> Result<Plugin, PluginError> {
+    fn load_trusted_artifact(&self, artifact: &[u8]) -> wasmtime::Result<Component> {
         #[expect(unsafe_code, reason = "machine code has no safe way in")]
-        // SAFETY: the only caller passes what the build script compiled.
-        let component = unsafe { Component::deserialize(&self.engine, artifact) };
-        self.link(name, &component.map_err(PluginError::engine)?)
+        // SAFETY: the callers pass what this build's compiler has made, just now
+        // or in the build script.
+        unsafe {
+            Component::deserialize(&self.engine, artifact)
+        }
     }
 
     #[cfg(feature = "compiler")]
     fn compile(&self, name: PluginName, component: &[u8]) -> Result<Plugin, PluginError> {
-        let invalid = |error: wasmtime::Error| PluginError::NotAComponent {
+        let invalid = |error| PluginError::NotAComponent {
             reason: format!("{error:#}"),
         };
         let artifact = compiler::precompile(env!("POOLHOOK_TARGET"), component).map_err(invalid)?;
-        self.load_trusted_artifact(name, &artifact)
+        // What compiles and does not load is larger than a slot.
+        let too_many = |error| PluginError::TooManyParts {
+            reason: format!("{error:#}"),
+        };
+        let component = self.load_trusted_artifact(&artifact).map_err(too_many)?;
+        self.link(name, &component)
     }
 
     fn link(&self, name: PluginName, component: &Component) -> Result<Plugin, PluginError> {
@@ -198,9 +217,7 @@ impl Loader {
                 import: import.to_owned(),
             });
         }
-        let wrong_world = |error: wasmtime::Error| PluginError::WrongWorld {
-            reason: format!("{error:#}"),
-        };
+        let wrong_world = |error| PluginError::wrong_world(&error);
         let instance = self
             .linker
             .instantiate_pre(component)

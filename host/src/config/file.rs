@@ -140,7 +140,8 @@ pub(super) fn parse<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Co
         .map(|error| problem(text, String::new(), error));
     let mut problems: Vec<_> = syntax.take(MAX_PROBLEMS).collect();
 
-    while problems.len() < MAX_PROBLEMS {
+    // What could be read of a file that is no TOML would give errors of its own.
+    while errors.is_empty() && problems.len() < MAX_PROBLEMS {
         match T::deserialize(toml::Deserializer::from(table.clone())) {
             Ok(value) if problems.is_empty() => return Ok(value),
             Ok(_) => break,

@@ -26,6 +26,12 @@ pub enum PluginError {
         /// What does not fit.
         reason: String,
     },
+    /// It is made of more memories, tables or core instances than a slot holds.
+    #[error("the component has too many parts: {reason}")]
+    TooManyParts {
+        /// Which, and how many are allowed.
+        reason: String,
+    },
     /// The plugin's own error: it cannot map this user.
     #[error("the plugin returned an error")]
     Refused {
@@ -103,12 +109,19 @@ impl PluginError {
         }
     }
 
+    pub(super) fn wrong_world(error: &wasmtime::Error) -> Self {
+        Self::WrongWorld {
+            reason: format!("{error:#}"),
+        }
+    }
+
     /// The error's name, for logs and callers.
     pub fn name(&self) -> &'static str {
         match self {
             Self::NotAComponent { .. } => "Plugin.NotAComponent",
             Self::ForbiddenImport { .. } => "Plugin.ForbiddenImport",
             Self::WrongWorld { .. } => "Plugin.WrongWorld",
+            Self::TooManyParts { .. } => "Plugin.TooManyParts",
             Self::Refused { .. } => "Plugin.Refused",
             Self::FuelLimit { .. } => "Plugin.FuelLimit",
             Self::TimeLimit { .. } => "Plugin.TimeLimit",

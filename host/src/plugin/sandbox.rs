@@ -2,15 +2,12 @@
 
 use std::str::Utf8Error;
 
-use wasmtime::{ResourceLimiter, Trap};
+use wasmtime::{PoolConcurrencyLimitError, ResourceLimiter, Trap};
 
 use super::PluginError;
 use super::wit::LogLine;
 use crate::config::Limits;
 
-/// Instances, memories and tables of one component: far more than any of the
-/// guest languages' tools makes.
-const MAX_PARTS: usize = 100;
 /// Bytes that a log line costs beside its message, so that empty lines count too.
 const LOG_LINE_BYTES: usize = 16;
 
@@ -41,7 +38,7 @@ impl Sandbox {
     }
 }
 
-/// Counts all memories and all tables of the component together: wasmtime's own
+/// Counts the bytes of all memories and the elements of all tables of the component together: wasmtime's own
 /// `StoreLimits` bound each one alone. An error, unlike a refusal, can't be
 /// mistaken for the plugin's own trap after a failed allocation.
 impl ResourceLimiter for Sandbox {
@@ -65,18 +62,6 @@ impl ResourceLimiter for Sandbox {
         let more = desired.saturating_sub(current);
         self.elements_left = self.elements_left.checked_sub(more).ok_or(TableLimit)?;
         Ok(true)
-    }
-
-    fn instances(&self) -> usize {
-        MAX_PARTS
-    }
-
-    fn tables(&self) -> usize {
-        MAX_PARTS
-    }
-
-    fn memories(&self) -> usize {
-        MAX_PARTS
     }
 }
 
@@ -118,6 +103,8 @@ pub(super) fn name(error: &wasmtime::Error, limits: &Limits) -> PluginError {
         PluginError::LogLimit {
             log_bytes: limits.log_bytes,
         }
+    } else if error.is::<PoolConcurrencyLimitError>() {
+        PluginError::engine(error)
     } else if is_malformed_output(error) {
         PluginError::MalformedOutput
     } else {
