@@ -26,6 +26,7 @@ use poolhook::host::{Failure, Host};
 use poolhook::plugin::Plugins;
 use poolhook::pools::Pools;
 use poolhook::store::dynamodb::DynamoDb;
+use serde_json::json;
 
 /// Where the config lies, if not in `config` beside the binary.
 const CONFIG: &str = "POOLHOOK_CONFIG";
@@ -112,21 +113,29 @@ impl Trigger {
         } = invocation;
         let event = body.clone();
         // A task of its own, so that a panic in a library is one event's failure.
-        let handled = tokio::spawn(async move { host.handle(&event, SystemTime::now()).await });
+        // The future is large: boxed, it is not copied into the task.
+        let handle = Box::pin(async move { host.handle(&event, SystemTime::now()).await });
+        let handled = tokio::spawn(handle);
 
         let request_id = &context.request_id;
-        let failure = match handled.await {
-            Ok(report) => {
-                println!("{}", report.log_line(request_id));
-                for line in report.plugin_log_lines(request_id) {
-                    println!("{line}");
-                }
-                report
-                    .outcome
-                    .err()
-                    .map(|failure| diagnostic(failure.name(), failure.text()))
+        let failure = if let Ok(report) = handled.await {
+            println!("{}", report.log_line(request_id));
+            for line in report.plugin_log_lines(request_id) {
+                println!("{line}");
             }
-            Err(panic) => Some(diagnostic("Host.Panicked", panic)),
+            let failure = report.outcome.err();
+            failure.map(|failure| diagnostic(failure.name(), failure.text()))
+        } else {
+            // The panic's own words may hold personal data.
+            let panicked = diagnostic("Host.Panicked", "poolhook panicked");
+            let line = json!({
+                "level": "ERROR",
+                "requestId": request_id,
+                "outcome": "failed",
+                "error": panicked.error_type,
+            });
+            println!("{line}");
+            Some(panicked)
         };
         let attempt = parts
             .headers

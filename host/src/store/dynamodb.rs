@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Builder;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
@@ -18,11 +18,11 @@ use super::{ItemStore, Put, StoreError};
 use crate::config::{Table, Write};
 use crate::item::{AttributeValue, Item, Number};
 
-/// Cognito waits 5 s for the trigger. The SDK by itself would wait for an answer
-/// for ever.
+/// Cognito waits 5 s for the trigger, of which a plugin may use one. The SDK by
+/// itself would wait for an answer for ever.
 const CONNECT: Duration = Duration::from_secs(1);
-const ATTEMPT: Duration = Duration::from_millis(1500);
-const ALL_ATTEMPTS: Duration = Duration::from_millis(3500);
+const ATTEMPT: Duration = Duration::from_millis(1400);
+const ALL_ATTEMPTS: Duration = Duration::from_millis(2900);
 
 /// The tables of an account, in all regions.
 pub struct DynamoDb {
@@ -35,11 +35,16 @@ impl DynamoDb {
     /// With credentials, endpoint (`AWS_ENDPOINT_URL_DYNAMODB`) and the rest
     /// from where AWS's tools look for them.
     pub async fn from_environment() -> Self {
+        Self::load(aws_config::defaults(BehaviorVersion::latest())).await
+    }
+
+    /// With what is set here, and the rest from the environment.
+    pub async fn load(config: ConfigLoader) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT)
             .operation_attempt_timeout(ATTEMPT)
             .operation_timeout(ALL_ATTEMPTS);
-        let shared = aws_config::defaults(BehaviorVersion::latest())
+        let shared = config
             .timeout_config(timeouts.build())
             .retry_config(RetryConfig::standard())
             .load()

@@ -42,7 +42,7 @@ impl Options {
                 "there is no store {file} yet: `poolhook run` makes one, `--store` names another"
             );
         }
-        let store = Sqlite::open(&self.store).with_context(|| file.to_string())?;
+        let store = Sqlite::open_existing(&self.store).with_context(|| file.to_string())?;
         let items = store.items(&self.table).with_context(|| file.to_string())?;
         if self.json {
             let items: Result<Vec<Value>, _> = items

@@ -136,16 +136,20 @@ impl PluginChoice {
     fn load(&self) -> anyhow::Result<Plugins> {
         let mut plugins = Plugins::builtin()?;
         if let Some(file) = &self.plugin {
+            let context = || file.display().to_string();
+            let component = std::fs::read(file).with_context(context)?;
             let stem = file
                 .file_stem()
                 .unwrap_or_default()
                 .to_string_lossy()
                 .into_owned();
-            let component = std::fs::read(file).with_context(|| file.display().to_string())?;
             let name = PluginName::try_from(stem)
                 .map_err(anyhow::Error::msg)
-                .and_then(|name| Ok(plugins.use_for_all(name, &component)?));
-            name.with_context(|| file.display().to_string())?;
+                .with_context(context)?;
+            plugins
+                .compile(name.clone(), &component)
+                .with_context(context)?;
+            plugins.use_for_all(name);
         }
         Ok(plugins)
     }

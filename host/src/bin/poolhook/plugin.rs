@@ -77,7 +77,7 @@ impl Build {
             .context("the module makes no component; does it call export!?")?;
         // What would fail on the first event had better fail here.
         let checked = PluginName::try_from("checked".to_owned()).map_err(anyhow::Error::msg)?;
-        Plugins::builtin()?.use_for_all(checked, &component)?;
+        Plugins::builtin()?.compile(checked, &component)?;
 
         fs::write(&output, &component).with_context(|| output.display().to_string())?;
         eprintln!("{} bytes", component.len());
