@@ -1,0 +1,76 @@
+//! The users who sign up: each one another, so that nothing can be kept from
+//! one event for the next.
+
+use serde_json::{Value, json};
+
+pub(crate) const REGION: &str = "ap-northeast-1";
+pub(crate) const TABLE: &str = "User";
+
+/// A Post Confirmation event as Lambda would hand it out.
+pub(crate) struct Event {
+    pub(crate) request_id: String,
+    pub(crate) raw: String,
+    user_name: String,
+    email: String,
+}
+
+impl Event {
+    /// The `n`th user, who signs up in `pool`.
+    pub(crate) fn new(pool: &str, n: usize) -> Self {
+        let user_name = format!("0f3d5f0e-8f5c-4b55-9c1c-{n:012x}");
+        let email = format!("user{n}@example.com");
+        let event = json!({
+            "version": "1",
+            "region": REGION,
+            "userPoolId": pool,
+            "userName": user_name,
+            "callerContext": {
+                "awsSdkVersion": "aws-sdk-unknown-unknown",
+                "clientId": "4o2v5example8client1id7",
+            },
+            "triggerSource": "PostConfirmation_ConfirmSignUp",
+            "request": {
+                "userAttributes": {
+                    "sub": user_name,
+                    "cognito:user_status": "CONFIRMED",
+                    "email": email,
+                    "email_verified": "true",
+                    "phone_number": "+819012345678",
+                    "phone_number_verified": "false",
+                    "name": "山田花子",
+                    "locale": "ja-JP",
+                },
+                "clientMetadata": {},
+            },
+            "response": {},
+        });
+        Self {
+            request_id: format!("8476a536-e9f4-11e8-9739-{n:012x}"),
+            raw: event.to_string(),
+            user_name,
+            email,
+        }
+    }
+
+    /// The event itself must come back.
+    pub(crate) fn check_answer(&self, answer: &[u8]) -> Result<(), String> {
+        // The plain handler writes the fields in another order.
+        let same = answer == self.raw.as_bytes()
+            || serde_json::from_slice::<Value>(answer).ok() == self.raw.parse().ok();
+        let wrong = || format!("{} was answered with another event", self.request_id);
+        same.then_some(()).ok_or_else(wrong)
+    }
+
+    /// The user's id and email must have been put, and nothing else.
+    pub(crate) fn check_put(&self, request: &Value) -> Result<(), String> {
+        let expected = json!({"id": {"S": self.user_name}, "email": {"S": self.email}});
+        let right = request["TableName"] == TABLE && request["Item"] == expected;
+        let wrong = || format!("{} put something else: {request}", self.request_id);
+        right.then_some(()).ok_or_else(wrong)
+    }
+}
+
+/// The `n`th pool's id.
+pub(crate) fn pool(n: usize) -> String {
+    format!("{REGION}_Pool{n:05}")
+}

@@ -1,0 +1,215 @@
+//! The library's own parts, without a network or another process.
+
+use std::error::Error;
+use std::fs;
+use std::hint::black_box;
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
+
+use poolhook::config::{PluginName, Table, Write};
+use poolhook::event::{PostConfirmation, UserPoolId};
+use poolhook::host::{Host, Outcome};
+use poolhook::item::Item;
+use poolhook::plugin::{Mapping, Plugins};
+use poolhook::pools::Pools;
+use poolhook::store::{ItemStore, Put, StoreError};
+use tokio::runtime::Runtime;
+
+use crate::event::{Event, TABLE, pool};
+use crate::figures::median;
+
+/// "Ten thousand pools in one host."
+pub(crate) const MANY: usize = 10_000;
+
+/// Time for each, medians of rounds.
+pub(crate) struct InProcess {
+    /// The engine with its clock, and the default plugin loaded.
+    pub(crate) start: Duration,
+    /// A fresh instance, the mapping, and the checks of its item.
+    pub(crate) sandbox: Duration,
+    /// A pool's file, read at its first event.
+    pub(crate) first_lookup: Duration,
+    pub(crate) lookup: Pair,
+    /// The whole event path but for DynamoDB.
+    pub(crate) event: Pair,
+}
+
+/// With one pool, and with [`MANY`].
+#[derive(Clone, Copy)]
+pub(crate) struct Pair {
+    pub(crate) one: Duration,
+    pub(crate) many: Duration,
+}
+
+/// Writes the config of so many pools.
+pub(crate) fn write_pools(folder: &Path, pools: usize) -> Result<(), Box<dyn Error>> {
+    fs::create_dir_all(folder)?;
+    fs::write(
+        folder.join("defaults.toml"),
+        "key = { attribute = \"id\", equals = \"{userName}\" }\n",
+    )?;
+    for n in 0..pools {
+        let file = folder.join(format!("{}.toml", pool(n)));
+        fs::write(file, format!("table = \"{TABLE}\"\n"))?;
+    }
+    Ok(())
+}
+
+/// Measures all, in so many rounds, with scratch space in `folder`.
+pub(crate) fn measure(folder: &Path, rounds: usize) -> Result<InProcess, Box<dyn Error>> {
+    let one = folder.join("one");
+    let many = folder.join("many");
+    write_pools(&one, 1)?;
+    write_pools(&many, MANY)?;
+    let (first_lookup, lookup) = lookups(&one, &many, rounds)?;
+    Ok(InProcess {
+        start: start(rounds)?,
+        sandbox: sandbox(&one, rounds)?,
+        first_lookup,
+        lookup,
+        event: events(&one, &many, rounds)?,
+    })
+}
+
+fn start(rounds: usize) -> Result<Duration, Box<dyn Error>> {
+    let mut times = Vec::new();
+    for _ in 0..rounds {
+        let started = Instant::now();
+        let plugins = Plugins::builtin()?;
+        times.push(started.elapsed());
+        drop(plugins);
+    }
+    Ok(median(times))
+}
+
+fn sandbox(folder: &Path, rounds: usize) -> Result<Duration, Box<dyn Error>> {
+    const EVENTS: u32 = 2000;
+    let plugins = Plugins::builtin()?;
+    let plugin = plugins.get(&PluginName::default())?;
+    let config = Pools::open(folder)?.get(&UserPoolId::parse(&pool(0))?)?;
+    let events = (0..EVENTS as usize)
+        .map(|n| PostConfirmation::parse(Event::new(&pool(0), n).raw.as_bytes()))
+        .collect::<Result<Vec<_>, _>>()?;
+    let received = SystemTime::now();
+    per_one(rounds, EVENTS, || {
+        for event in &events {
+            let Mapping::Put(fields) = plugin.run(event, received, &config).mapping? else {
+                return Err("the default plugin skips nobody".into());
+            };
+            let item = fields.into_item()?;
+            let key = config.partition_key(event);
+            item.check_partition_key(&config.table.partition_key, &key)?;
+            black_box(item);
+        }
+        Ok(())
+    })
+}
+
+/// The first lookup of a pool; then the later ones, with one pool and with many.
+fn lookups(one: &Path, many: &Path, rounds: usize) -> Result<(Duration, Pair), Box<dyn Error>> {
+    let ids = (0..MANY)
+        .map(|n| UserPoolId::parse(&pool(n)))
+        .collect::<Result<Vec<_>, _>>()?;
+    let shuffled: Vec<_> = shuffled().map(|n| ids[n].clone()).collect();
+    let same = vec![ids[0].clone(); MANY];
+
+    let pools = Pools::open(many)?;
+    let mut first = Vec::new();
+    for id in &shuffled {
+        let started = Instant::now();
+        black_box(pools.get(id)?);
+        first.push(started.elapsed());
+    }
+    let look_up = |pools: &Pools, ids: &[UserPoolId]| {
+        per_one(rounds, MANY as u32, || {
+            for id in ids {
+                black_box(pools.get(id)?);
+            }
+            Ok(())
+        })
+    };
+    let pair = Pair {
+        one: look_up(&Pools::open(one)?, &same)?,
+        many: look_up(&pools, &shuffled)?,
+    };
+    Ok((median(first), pair))
+}
+
+/// The whole event path, with one pool and with many, in turn.
+fn events(one: &Path, many: &Path, rounds: usize) -> Result<Pair, Box<dyn Error>> {
+    const EVENTS: u32 = 2000;
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let host = |folder| -> Result<_, Box<dyn Error>> {
+        Ok(Host::new(
+            Pools::open(folder)?,
+            Plugins::builtin()?,
+            Nowhere,
+        ))
+    };
+    let (one, many) = (host(one)?, host(many)?);
+    // Another user each time, in the same pool or in others.
+    let same: Vec<_> = (0..MANY).map(|n| Event::new(&pool(0), n)).collect();
+    let others: Vec<_> = shuffled().map(|n| Event::new(&pool(n), n)).collect();
+    handle(&runtime, &one, &same)?;
+    handle(&runtime, &many, &others)?;
+
+    let (mut one_pool, mut many_pools) = (Vec::new(), Vec::new());
+    for round in 0..rounds {
+        let chunk = EVENTS as usize;
+        let at = round * chunk % MANY;
+        let timed = |host, events: &[Event]| -> Result<_, Box<dyn Error>> {
+            let started = Instant::now();
+            handle(&runtime, host, &events[at..at + chunk])?;
+            Ok(started.elapsed() / EVENTS)
+        };
+        one_pool.push(timed(&one, &same)?);
+        many_pools.push(timed(&many, &others)?);
+    }
+    Ok(Pair {
+        one: median(one_pool),
+        many: median(many_pools),
+    })
+}
+
+fn handle(runtime: &Runtime, host: &Host<Nowhere>, events: &[Event]) -> Result<(), Box<dyn Error>> {
+    for event in events {
+        let handled = host.handle(event.raw.as_bytes(), SystemTime::now());
+        let report = runtime.block_on(handled);
+        if black_box(report).outcome? != Outcome::Written {
+            return Err("an event was not written".into());
+        }
+    }
+    Ok(())
+}
+
+/// Takes every item and keeps none.
+struct Nowhere;
+
+impl ItemStore for Nowhere {
+    async fn put(&self, _: &Table, _: &Item, _: Write) -> Result<Put, StoreError> {
+        Ok(Put::Written)
+    }
+}
+
+/// The median of rounds of the time for one of so many.
+fn per_one(
+    rounds: usize,
+    many: u32,
+    mut round: impl FnMut() -> Result<(), Box<dyn Error>>,
+) -> Result<Duration, Box<dyn Error>> {
+    // The first round warms up.
+    round()?;
+    let mut times = Vec::new();
+    for _ in 0..rounds {
+        let started = Instant::now();
+        round()?;
+        times.push(started.elapsed() / many);
+    }
+    Ok(median(times))
+}
+
+/// Every number below [`MANY`], in no order, but the same one each time: steps
+/// of a length that shares no factor with it.
+fn shuffled() -> impl Iterator<Item = usize> {
+    (0..MANY).map(|n| n * 7919 % MANY)
+}

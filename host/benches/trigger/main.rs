@@ -1,0 +1,295 @@
+//! `bootstrap` beside a plain `lambda_runtime` handler that does the same for
+//! one pool by hand; then the library's own parts.
+//!
+//! ```text
+//! cargo bench --bench trigger                   # half a minute, once built
+//! cargo bench --bench trigger -- --quick        # fewer rounds
+//! cargo bench --bench trigger -- --json
+//! ```
+//!
+//! Both functions are built as they are deployed and run as processes behind
+//! the same stub of the Runtime API and `DynamoDB`, in turn, round by round.
+//! Every answer and every item is checked; a wrong one ends the benchmark. The
+//! stub speaks plain HTTP: with TLS both sides would take longer by the same.
+//! Needs Linux, for `/proc`, and had better have `taskset`.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a benchmark fails loudly, and its tables are its output"
+)]
+
+mod event;
+mod figures;
+mod in_process;
+mod process;
+mod stub;
+
+use std::error::Error;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+use std::{env, fs};
+
+use serde_json::json;
+
+use figures::{Sides, Table, Target, mib, micros, percentile, text, time};
+use in_process::{InProcess, MANY, Pair};
+use process::Function;
+
+/// How much is measured.
+struct Effort {
+    cold_rounds: usize,
+    warm_rounds: usize,
+    warm_events: u32,
+    in_process_rounds: usize,
+}
+
+const THOROUGH: Effort = Effort {
+    cold_rounds: 41,
+    warm_rounds: 40,
+    warm_events: 400,
+    in_process_rounds: 25,
+};
+const QUICK: Effort = Effort {
+    cold_rounds: 9,
+    warm_rounds: 8,
+    warm_events: 250,
+    in_process_rounds: 5,
+};
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
+    let (mut effort, mut as_json) = (THOROUGH, false);
+    for option in env::args().skip(1) {
+        match option.as_str() {
+            "--quick" => effort = QUICK,
+            "--json" => as_json = true,
+            // Cargo's own.
+            "--bench" => {}
+            _ => return Err(format!("{option}: there are --quick and --json").into()),
+        }
+    }
+    let folder = tempfile::tempdir()?;
+    let poolhook = Function::bootstrap(folder.path())?;
+    let plain = Function::plain_handler(folder.path())?;
+    let pinned = pin()?;
+    let processes = processes(folder.path(), &poolhook, &plain, &effort)?;
+    eprintln!("in-process");
+    let parts = in_process(&in_process::measure(
+        folder.path(),
+        effort.in_process_rounds,
+    )?);
+    let machine = machine(pinned)?;
+    if as_json {
+        let figures = json!({
+            "machine": machine,
+            "processes": processes.json(),
+            "inProcess": parts.json(),
+        });
+        println!("{figures:#}");
+    } else {
+        println!("{processes}\n{parts}\n{machine}");
+    }
+    Ok(())
+}
+
+/// The two functions, in turn.
+fn processes(
+    folder: &Path,
+    poolhook: &Function,
+    plain: &Function,
+    effort: &Effort,
+) -> Result<Table, Box<dyn Error>> {
+    in_process::write_pools(&folder.join("config"), 1)?;
+    // The stub has a thread of its own, so that it answers while this one waits.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
+
+    let mut cold = Sides::default();
+    eprintln!("cold: {} rounds", effort.cold_rounds);
+    // The first round reads the programs from the disk.
+    poolhook.cold(runtime.handle(), 0)?;
+    plain.cold(runtime.handle(), 0)?;
+    for n in 0..effort.cold_rounds {
+        cold.poolhook.push(poolhook.cold(runtime.handle(), n)?);
+        cold.plain.push(plain.cold(runtime.handle(), n)?);
+    }
+
+    let (mut cpu, mut p50, mut p99) = (Sides::default(), Sides::default(), Sides::default());
+    eprintln!(
+        "warm: {} rounds of {} events",
+        effort.warm_rounds, effort.warm_events
+    );
+    let mut warm_poolhook = poolhook.warm(runtime.handle())?;
+    let mut warm_plain = plain.warm(runtime.handle())?;
+    for _ in 0..effort.warm_rounds {
+        let round = warm_poolhook.round(effort.warm_events)?;
+        cpu.poolhook.push(round.cpu);
+        p50.poolhook.push(percentile(&round.latency, 50));
+        p99.poolhook.push(percentile(&round.latency, 99));
+        let round = warm_plain.round(effort.warm_events)?;
+        cpu.plain.push(round.cpu);
+        p50.plain.push(percentile(&round.latency, 50));
+        p99.plain.push(percentile(&round.latency, 99));
+    }
+
+    let mut table = Table::new(&[
+        "median (least to most)",
+        "poolhook",
+        "plain handler",
+        "ratio (of pairs)",
+        "target",
+    ]);
+    table.times("cold: process start to first answer", &cold, Some(1.5));
+    table.times("warm: CPU per event", &cpu, Some(1.25));
+    table.times("warm: latency, p50", &p50, None);
+    table.times("warm: latency, p99", &p99, None);
+    memory(
+        &mut table,
+        warm_poolhook.peak_memory()?,
+        warm_plain.peak_memory()?,
+    );
+    let (bytes, plain_bytes) = (mib(poolhook.bytes()?), mib(plain.bytes()?));
+    table.row(
+        &[
+            "size of the program".to_owned(),
+            format!("{bytes:.1} MiB"),
+            format!("{plain_bytes:.1} MiB"),
+            format!("{:+.1} MiB", bytes - plain_bytes),
+            String::new(),
+        ],
+        json!({"poolhookMib": bytes, "plainMib": plain_bytes}),
+    );
+    Ok(table)
+}
+
+fn memory(table: &mut Table, poolhook: u64, plain: u64) {
+    const MOST: f64 = 12.0;
+    let (poolhook, plain) = (mib(poolhook), mib(plain));
+    let more = poolhook - plain;
+    let target = Target {
+        text: format!("{MOST} MiB more"),
+        met: more <= MOST,
+    };
+    let cells = [
+        "peak memory".to_owned(),
+        format!("{poolhook:.1} MiB"),
+        format!("{plain:.1} MiB"),
+        format!("{more:+.1} MiB"),
+        text(Some(&target)),
+    ];
+    table.row(
+        &cells,
+        json!({"poolhookMib": poolhook, "plainMib": plain, "withinTarget": target.met}),
+    );
+}
+
+fn in_process(parts: &InProcess) -> Table {
+    const SANDBOX: Duration = Duration::from_micros(40);
+    /// What still counts as flat: the caches of the CPU hold one pool, not all.
+    const FLAT: f64 = 1.1;
+    let InProcess {
+        start,
+        sandbox,
+        first_lookup,
+        lookup,
+        event,
+    } = *parts;
+    let many = format!("{MANY} pools");
+    let mut table = Table::new(&["in-process", "1 pool", &many, "target"]);
+    let mut row = |what: &str, pair: Pair, target: Option<&Target>| {
+        let cells = [
+            what.to_owned(),
+            time(pair.one),
+            time(pair.many),
+            text(target),
+        ];
+        let numbers = json!({
+            "oneMicros": micros(pair.one),
+            "manyMicros": micros(pair.many),
+            "withinTarget": target.map(|target| target.met),
+        });
+        table.row(&cells, numbers);
+    };
+    row("lookup of a pool's config", lookup, None);
+    let flat = Target {
+        text: format!("{FLAT} times with {MANY} pools"),
+        met: event.many.as_secs_f64() <= event.one.as_secs_f64() * FLAT,
+    };
+    row("an event, all but DynamoDB", event, Some(&flat));
+    let mut row = |what: &str, took, target: Option<&Target>| {
+        let cells = [what.to_owned(), time(took), String::new(), text(target)];
+        let numbers = json!({
+            "oneMicros": micros(took),
+            "withinTarget": target.map(|target| target.met),
+        });
+        table.row(&cells, numbers);
+    };
+    row("first lookup, which reads the file", first_lookup, None);
+    let target = Target {
+        text: time(SANDBOX),
+        met: sandbox <= SANDBOX,
+    };
+    row(
+        "the sandbox: fresh instance, mapping, checks",
+        sandbox,
+        Some(&target),
+    );
+    row("start: engine and default plugin", start, None);
+    table
+}
+
+/// Keeps this thread, and all that it starts from now on, on one CPU: what it
+/// costs to wake another CPU is much, varies, and says nothing of the functions.
+/// A small Lambda has less than one CPU anyway. False where there is no `taskset`.
+fn pin() -> Result<bool, Box<dyn Error>> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let cpu = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Cpus_allowed_list:"))
+        .and_then(|cpus| cpus.rsplit([',', '-']).next())
+        .ok_or("no Cpus_allowed_list")?;
+    let pinned = Command::new("taskset")
+        .args(["--cpu-list", "--pid", cpu.trim()])
+        .arg(std::process::id().to_string())
+        .output();
+    Ok(pinned.is_ok_and(|taskset| taskset.status.success()))
+}
+
+/// What it was measured on: the reader compares ratios, not times.
+fn machine(pinned: bool) -> Result<String, Box<dyn Error>> {
+    let cpu = fs::read_to_string("/proc/cpuinfo")?;
+    let cpu = cpu
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
+        .map_or("unknown CPU", |(_, model)| model);
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
+    let rustc = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
+        .arg("--version")
+        .output()?;
+    Ok(format!(
+        "Measured on: {cpu}, {}, Linux {}, {}.",
+        if pinned {
+            "pinned to one core"
+        } else {
+            "not pinned"
+        },
+        kernel.trim(),
+        String::from_utf8(rustc.stdout)?.trim(),
+    ))
+}

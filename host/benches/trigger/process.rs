@@ -1,0 +1,219 @@
+//! The two functions as processes: built as they are deployed, started as
+//! Lambda starts them, measured from outside.
+
+use std::error::Error;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::event::{Event, REGION, TABLE, pool};
+use crate::stub::{Stub, Timing};
+
+/// How long a process may go on working after its answer, before it is measured.
+const SETTLE: Duration = Duration::from_millis(20);
+
+/// A function to measure.
+pub(crate) struct Function {
+    binary: PathBuf,
+    folder: PathBuf,
+}
+
+impl Function {
+    /// `bootstrap` with the features that are deployed, no others: cargo would
+    /// build the one of `cargo bench` with the compiler in it.
+    pub(crate) fn bootstrap(folder: &Path) -> Result<Self, Box<dyn Error>> {
+        Self::build(&["--bin", "bootstrap"], folder)
+    }
+
+    /// The plain handler, built in the same way.
+    pub(crate) fn plain_handler(folder: &Path) -> Result<Self, Box<dyn Error>> {
+        Self::build(&["--example", "plain-handler"], folder)
+    }
+
+    fn build(target: &[&str], folder: &Path) -> Result<Self, Box<dyn Error>> {
+        let mut command = Command::new(env!("CARGO"));
+        command
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .args(["build", "--release", "--locked", "--no-default-features"])
+            .args(["--features", "lambda"])
+            .args(target);
+        let arguments: Vec<_> = command.get_args().map(|a| a.to_string_lossy()).collect();
+        eprintln!("cargo {}", arguments.join(" "));
+        let built = command
+            .arg("--message-format=json-render-diagnostics")
+            .stderr(Stdio::inherit())
+            .output()?;
+        if !built.status.success() {
+            return Err(format!("cargo: {}", built.status).into());
+        }
+        // Of all that cargo reports, one artifact is a program: the one asked for.
+        let binary = String::from_utf8(built.stdout)?
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+            .ok_or("cargo built no program")?;
+        // A copy, as the next build may replace it.
+        let copy = folder.join(binary.file_name().ok_or("the program has no name")?);
+        fs::copy(binary, &copy)?;
+        Ok(Self {
+            binary: copy,
+            folder: folder.to_owned(),
+        })
+    }
+
+    /// The size of the program, in bytes.
+    pub(crate) fn bytes(&self) -> Result<u64, Box<dyn Error>> {
+        Ok(fs::metadata(&self.binary)?.len())
+    }
+
+    /// From the start of a new process to its first answer.
+    pub(crate) fn cold(
+        &self,
+        runtime: &tokio::runtime::Handle,
+        n: usize,
+    ) -> Result<Duration, Box<dyn Error>> {
+        let stub = Stub::start(runtime)?;
+        let event = [Event::new(&pool(0), n)];
+        stub.queue(&event);
+        let started = Instant::now();
+        let process = self.start(&stub)?;
+        let timings = stub
+            .collect(&event)
+            .map_err(|error| process.with_log(&*error))?;
+        let [Timing { answered, .. }] = timings[..] else {
+            return Err("one event, one answer".into());
+        };
+        Ok(answered - started)
+    }
+
+    /// A process that has answered its first events.
+    pub(crate) fn warm(&self, runtime: &tokio::runtime::Handle) -> Result<Warm, Box<dyn Error>> {
+        let stub = Stub::start(runtime)?;
+        let process = self.start(&stub)?;
+        let mut warm = Warm {
+            stub,
+            process,
+            events: 0,
+        };
+        warm.round(100)?;
+        Ok(warm)
+    }
+
+    fn start(&self, stub: &Stub) -> Result<Process, Box<dyn Error>> {
+        let log = self.binary.with_extension("log");
+        let file = File::create(&log)?;
+        let address = stub.address.to_string();
+        let child = Command::new(&self.binary)
+            .env_clear()
+            .env("AWS_LAMBDA_RUNTIME_API", &address)
+            .env("AWS_LAMBDA_FUNCTION_NAME", "trigger")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+            .env("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/trigger")
+            .env("AWS_LAMBDA_LOG_STREAM_NAME", "2026/11/23/[$LATEST]1")
+            .env("AWS_REGION", REGION)
+            .env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+            .env(
+                "AWS_SECRET_ACCESS_KEY",
+                "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY",
+            )
+            .env(
+                "AWS_SESSION_TOKEN",
+                "a-token-as-long-as-lambda-gives-one".repeat(10),
+            )
+            .env("AWS_ENDPOINT_URL_DYNAMODB", format!("http://{address}"))
+            .env("POOLHOOK_CONFIG", self.folder.join("config"))
+            .env("TABLE", TABLE)
+            .stdin(Stdio::null())
+            .stdout(file.try_clone()?)
+            .stderr(file)
+            .spawn()?;
+        Ok(Process { child, log })
+    }
+}
+
+/// A process, ended with this value.
+struct Process {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Process {
+    fn with_log(&self, error: &dyn Error) -> String {
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        let end: Vec<_> = log.lines().rev().take(5).collect();
+        format!("{}: {error}\n{}", self.log.display(), end.join("\n"))
+    }
+
+    /// The CPU time of all its threads so far.
+    fn cpu(&self) -> Result<Duration, Box<dyn Error>> {
+        let mut nanos = 0;
+        for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            let schedstat = fs::read_to_string(task?.path().join("schedstat"))?;
+            let on_cpu = schedstat.split(' ').next().unwrap_or_default();
+            nanos += on_cpu.parse::<u64>()?;
+        }
+        Ok(Duration::from_nanos(nanos))
+    }
+
+    /// The most memory that it ever held, in bytes.
+    fn peak_memory(&self) -> Result<u64, Box<dyn Error>> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let kib = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB"))
+            .ok_or("no VmHWM")?;
+        Ok(kib.trim().parse::<u64>()? * 1024)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A warm process.
+pub(crate) struct Warm {
+    stub: Stub,
+    process: Process,
+    events: usize,
+}
+
+/// What a number of events cost.
+pub(crate) struct Round {
+    /// CPU time for each event.
+    pub(crate) cpu: Duration,
+    /// From handing an event out to its answer; sorted.
+    pub(crate) latency: Vec<Duration>,
+}
+
+impl Warm {
+    /// Lets it answer so many events, one after the other.
+    pub(crate) fn round(&mut self, events: u32) -> Result<Round, Box<dyn Error>> {
+        let first = self.events;
+        self.events += events as usize;
+        let batch: Vec<_> = (first..self.events)
+            .map(|n| Event::new(&pool(0), n))
+            .collect();
+        thread::sleep(SETTLE);
+        let before = self.process.cpu()?;
+        let exchanged = self.stub.exchange(&batch);
+        let timings = exchanged.map_err(|error| self.process.with_log(&*error))?;
+        thread::sleep(SETTLE);
+        let cpu = self.process.cpu()?.saturating_sub(before) / events;
+        let mut latency: Vec<_> = timings.iter().map(|timing| timing.took).collect();
+        latency.sort_unstable();
+        Ok(Round { cpu, latency })
+    }
+
+    /// The most memory that it ever held, in bytes.
+    pub(crate) fn peak_memory(&self) -> Result<u64, Box<dyn Error>> {
+        self.process.peak_memory()
+    }
+}

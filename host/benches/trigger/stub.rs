@@ -1,0 +1,228 @@
+//! What a function on Lambda sees of AWS, on a port of this machine: the
+//! Runtime API, which hands out the events, and DynamoDB's `PutItem`.
+//!
+//! It notes when each event was handed out and answered, and keeps every body,
+//! so that the benchmark can check afterwards that all of it was right.
+
+use std::collections::VecDeque;
+use std::error::Error;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use axum::serve::ListenerExt;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+
+use crate::event::Event;
+
+/// Cognito waits no longer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// One function's Runtime API and `DynamoDB`.
+pub(crate) struct Stub {
+    pub(crate) address: SocketAddr,
+    shared: Arc<Shared>,
+    answers: Receiver<Answer>,
+}
+
+struct Shared {
+    waiting: Mutex<VecDeque<Handout>>,
+    more: Notify,
+    handed_out: Mutex<Option<(Handout, Instant)>>,
+    items: Mutex<Vec<Bytes>>,
+    answers: Sender<Answer>,
+}
+
+#[derive(Clone)]
+struct Handout {
+    request_id: String,
+    event: Bytes,
+}
+
+/// What the function answered to an event.
+struct Answer {
+    received: Instant,
+    took: Duration,
+    result: Result<Bytes, String>,
+}
+
+/// When an event was answered, and how long after it was handed out.
+pub(crate) struct Timing {
+    pub(crate) answered: Instant,
+    pub(crate) took: Duration,
+}
+
+impl Stub {
+    /// Serves on a free port for as long as the runtime lives.
+    pub(crate) fn start(runtime: &tokio::runtime::Handle) -> io::Result<Self> {
+        let (sender, answers) = channel();
+        let shared = Arc::new(Shared {
+            waiting: Mutex::default(),
+            more: Notify::new(),
+            handed_out: Mutex::default(),
+            items: Mutex::default(),
+            answers: sender,
+        });
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
+        let address = listener.local_addr()?;
+        let listener = listener.tap_io(|connection| {
+            let _ = connection.set_nodelay(true);
+        });
+        let runtime_api = Router::new()
+            .route("/invocation/next", get(next))
+            .route("/invocation/{id}/response", post(response))
+            .route("/invocation/{id}/error", post(failure))
+            .route("/init/error", post(init_failure));
+        let service = Router::new()
+            .nest("/2018-06-01/runtime", runtime_api)
+            .route("/", post(put_item))
+            .with_state(Arc::clone(&shared));
+        runtime.spawn(async { axum::serve(listener, service).await });
+        Ok(Self {
+            address,
+            shared,
+            answers,
+        })
+    }
+
+    /// Hands out these events, one after the other, and waits for the answers.
+    /// Any answer but the right one is an error, and so is an item too many or
+    /// too few: a benchmark of failures would be worse than none.
+    pub(crate) fn exchange(&self, events: &[Event]) -> Result<Vec<Timing>, Box<dyn Error>> {
+        self.queue(events);
+        self.collect(events)
+    }
+
+    /// Makes the events ready for whoever asks.
+    pub(crate) fn queue(&self, events: &[Event]) {
+        let handout = |event: &Event| Handout {
+            request_id: event.request_id.clone(),
+            event: Bytes::from(event.raw.clone()),
+        };
+        let mut waiting = self.shared.waiting.lock().unwrap();
+        waiting.extend(events.iter().map(handout));
+        drop(waiting);
+        self.shared.more.notify_one();
+    }
+
+    /// Waits for the answers to these events, which were queued.
+    pub(crate) fn collect(&self, events: &[Event]) -> Result<Vec<Timing>, Box<dyn Error>> {
+        let mut timings = Vec::with_capacity(events.len());
+        let mut answers = Vec::with_capacity(events.len());
+        for _ in events {
+            let answer = match self.answers.recv_timeout(PATIENCE) {
+                Ok(answer) => answer,
+                Err(RecvTimeoutError::Timeout) => return Err("no answer in 5 s".into()),
+                Err(error) => return Err(error.into()),
+            };
+            answers.push(answer.result?);
+            timings.push(Timing {
+                answered: answer.received,
+                took: answer.took,
+            });
+        }
+        let items = std::mem::take(&mut *self.shared.items.lock().unwrap());
+        if items.len() != events.len() {
+            let (items, events) = (items.len(), events.len());
+            return Err(format!("{items} items were put for {events} events").into());
+        }
+        for ((event, answer), item) in events.iter().zip(answers).zip(items) {
+            event.check_answer(&answer)?;
+            event.check_put(&serde_json::from_slice::<Value>(&item)?)?;
+        }
+        Ok(timings)
+    }
+}
+
+async fn next(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
+    let handout = loop {
+        let handout = shared.waiting.lock().unwrap().pop_front();
+        match handout {
+            Some(handout) => break handout,
+            None => shared.more.notified().await,
+        }
+    };
+    let deadline = SystemTime::now() + PATIENCE;
+    let deadline = deadline.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let headers = [
+        ("content-type", "application/json".to_owned()),
+        ("lambda-runtime-aws-request-id", handout.request_id.clone()),
+        (
+            "lambda-runtime-deadline-ms",
+            deadline.as_millis().to_string(),
+        ),
+        (
+            "lambda-runtime-invoked-function-arn",
+            "arn:aws:lambda:ap-northeast-1:123456789012:function:trigger".to_owned(),
+        ),
+        (
+            "lambda-runtime-trace-id",
+            "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=0".to_owned(),
+        ),
+    ];
+    let body = handout.event.clone();
+    *shared.handed_out.lock().unwrap() = Some((handout, Instant::now()));
+    (headers, body)
+}
+
+async fn response(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> StatusCode {
+    shared.answered(&id, Ok(body))
+}
+
+async fn failure(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> StatusCode {
+    shared.answered(&id, Err(text(&body)))
+}
+
+async fn init_failure(State(shared): State<Arc<Shared>>, body: Bytes) -> StatusCode {
+    shared.answer(Duration::ZERO, Err(text(&body)))
+}
+
+async fn put_item(State(shared): State<Arc<Shared>>, body: Bytes) -> impl IntoResponse {
+    shared.items.lock().unwrap().push(body);
+    ([("content-type", "application/x-amz-json-1.0")], "{}")
+}
+
+impl Shared {
+    fn answered(&self, id: &str, result: Result<Bytes, String>) -> StatusCode {
+        let handed_out = self.handed_out.lock().unwrap().take();
+        match handed_out {
+            Some((handout, since)) if handout.request_id == id => {
+                self.answer(since.elapsed(), result)
+            }
+            _ => self.answer(Duration::ZERO, Err(format!("{id} was not asked"))),
+        }
+    }
+
+    fn answer(&self, took: Duration, result: Result<Bytes, String>) -> StatusCode {
+        let received = Instant::now();
+        // Nobody listens any more once the benchmark has failed.
+        let _ = self.answers.send(Answer {
+            received,
+            took,
+            result,
+        });
+        StatusCode::ACCEPTED
+    }
+}
+
+fn text(body: &[u8]) -> String {
+    String::from_utf8_lossy(body).into_owned()
+}

@@ -1,0 +1,2 @@
+;; Plugin.NotAComponent
+(module (func (export "to-item")))

@@ -1,0 +1,4 @@
+;; Plugin.FuelLimit
+(func $to_item (param i32) (result i32) (i32.const 0))
+(func $start (loop $again (br $again)))
+(start $start)

@@ -1,0 +1,2 @@
+;; Plugin.WrongWorld
+(component)

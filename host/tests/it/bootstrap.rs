@@ -1,0 +1,282 @@
+//! `bootstrap` behind a Runtime API, with ministack's DynamoDB behind it.
+//!
+//! The Runtime API is of the test's own making: Lambda's is not to be had
+//! outside Lambda. It speaks the protocol and records what it is told.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path as UrlPath, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::servers;
+use crate::support::{Place, clean, event, event_names, http};
+
+#[test]
+fn every_event_comes_back_byte_for_byte_and_failures_by_name() {
+    let ministack = servers::ministack();
+    create_table(ministack.url(), "ap-northeast-1", "User");
+    create_table(ministack.url(), "us-east-1", "Customer");
+    let place = Place::with_sample_pools();
+    let lambda = Lambda::start(&place, ministack.url());
+
+    for name in event_names() {
+        let raw = event(&name);
+        let Answer { kind, body } = lambda.invoke(raw.clone());
+        assert_eq!(
+            kind,
+            "response",
+            "{name}: {}",
+            String::from_utf8_lossy(&body)
+        );
+        assert_eq!(body, raw, "{name}");
+    }
+    for (payload, expected) in [
+        (b"not json".to_vec(), "Event.NotJson"),
+        (vec![b' '; 6 * 1024 * 1024], "Event.TooLarge"),
+        (b"[]".to_vec(), "Event.Malformed"),
+        (replaced("userName", &json!("")), "Event.MissingField"),
+        (
+            replaced("userPoolId", &json!("../x")),
+            "Event.BadUserPoolId",
+        ),
+        (
+            replaced("userPoolId", &json!("eu-west-1_Nobody")),
+            "Config.UnknownPool",
+        ),
+    ] {
+        let Answer { kind, body } = lambda.invoke(payload);
+        let error: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(
+            (kind.as_str(), &error["errorType"]),
+            ("error", &json!(expected))
+        );
+    }
+    let raw = event("unicode");
+    assert_eq!(lambda.invoke(raw.clone()).body, raw);
+
+    let log = lambda.end();
+    let lines: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), event_names().len() + 7, "{log}");
+    let outcomes = |outcome: &str| {
+        lines
+            .iter()
+            .filter(|line| line["outcome"] == outcome)
+            .count()
+    };
+    assert_eq!(outcomes("written"), 4, "{log}");
+    assert_eq!(outcomes("already there"), 4, "{log}");
+    assert_eq!(outcomes("skipped"), 2, "{log}");
+    assert_eq!(outcomes("failed"), 6, "{log}");
+    assert!(!log.contains("hanako") && !log.contains("花子"), "{log}");
+}
+
+#[test]
+fn a_broken_config_is_an_init_error() {
+    let place = Place::with_sample_pools();
+    place.configure("defaults", "limits = { fuel = 0 }");
+    let mut lambda = Lambda::start(&place, "http://127.0.0.1:9");
+    let Answer { kind, body } = lambda.answer();
+    assert_eq!(kind, "init");
+    let error: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(error["errorType"], "Config.Invalid");
+    assert!(!lambda.bootstrap.wait().unwrap().success());
+}
+
+/// The sample event with another value in one field.
+fn replaced(field: &str, value: &Value) -> Vec<u8> {
+    let mut event: Value = serde_json::from_slice(&event("confirm-sign-up")).unwrap();
+    event[field] = value.clone();
+    event.to_string().into_bytes()
+}
+
+/// By a plain request: ministack reads of a signature only the region.
+fn create_table(url: &str, region: &str, table: &str) {
+    let credential = format!("test/20261123/{region}/dynamodb/aws4_request");
+    let table = json!({
+        "TableName": table,
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{ "AttributeName": "id", "AttributeType": "S" }],
+        "KeySchema": [{ "AttributeName": "id", "KeyType": "HASH" }],
+    });
+    let response = http()
+        .post(url)
+        .header("X-Amz-Target", "DynamoDB_20120810.CreateTable")
+        .header("Content-Type", "application/x-amz-json-1.0")
+        .header(
+            "Authorization",
+            format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0"),
+        )
+        .send(table.to_string());
+    assert_eq!(response.unwrap().status(), 200);
+}
+
+/// A Lambda of one function, `bootstrap`, with our `config` beside it.
+struct Lambda {
+    bootstrap: Child,
+    events: Arc<Mutex<VecDeque<Vec<u8>>>>,
+    answers: Receiver<Answer>,
+    log: std::path::PathBuf,
+}
+
+/// What `bootstrap` posted: `response`, `error` or `init`, and the body.
+struct Answer {
+    kind: String,
+    body: Vec<u8>,
+}
+
+impl Lambda {
+    fn start(place: &Place, dynamodb: &str) -> Self {
+        let (sender, answers) = channel();
+        let events = Arc::default();
+        let address = runtime_api(Arc::clone(&events), sender);
+        // `config` lies beside the binary, as in the deployed zip.
+        let binary = place.path().join("bootstrap");
+        copy_binary(&binary);
+        let log = place.path().join("bootstrap.log");
+        let mut command: Command = clean(binary.to_str().unwrap());
+        let bootstrap = command
+            .env("AWS_LAMBDA_RUNTIME_API", address)
+            .env("AWS_LAMBDA_FUNCTION_NAME", "poolhook")
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+            .env("AWS_REGION", "ap-northeast-1")
+            .env("AWS_ENDPOINT_URL_DYNAMODB", dynamodb)
+            .stdout(fs::File::create(&log).unwrap())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        Self {
+            bootstrap,
+            events,
+            answers,
+            log,
+        }
+    }
+
+    fn invoke(&self, event: Vec<u8>) -> Answer {
+        self.events.lock().unwrap().push_back(event);
+        self.answer()
+    }
+
+    fn answer(&self) -> Answer {
+        self.answers
+            .recv_timeout(Duration::from_secs(20))
+            .expect("bootstrap does not answer")
+    }
+
+    /// Ends the function and gives its log.
+    fn end(mut self) -> String {
+        self.bootstrap.kill().unwrap();
+        self.bootstrap.wait().unwrap();
+        fs::read_to_string(&self.log).unwrap()
+    }
+}
+
+impl Drop for Lambda {
+    fn drop(&mut self) {
+        let _ = self.bootstrap.kill();
+        let _ = self.bootstrap.wait();
+    }
+}
+
+/// A link, not a copy: a file that was just written may still be open for
+/// writing in a process that another test thread is starting.
+fn copy_binary(to: &Path) {
+    let from = std::env::var("POOLHOOK_BOOTSTRAP");
+    let from = from.as_deref().unwrap_or(env!("CARGO_BIN_EXE_bootstrap"));
+    fs::hard_link(from, to).unwrap();
+}
+
+#[derive(Clone)]
+struct Api {
+    events: Arc<Mutex<VecDeque<Vec<u8>>>>,
+    answers: Sender<Answer>,
+}
+
+/// Serves the Runtime API until the test process ends; gives its address.
+fn runtime_api(events: Arc<Mutex<VecDeque<Vec<u8>>>>, answers: Sender<Answer>) -> String {
+    let (address, bound) = channel();
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        runtime.unwrap().block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            address
+                .send(listener.local_addr().unwrap().to_string())
+                .unwrap();
+            let app = Router::new()
+                .route("/2018-06-01/runtime/invocation/next", get(next))
+                .route("/2018-06-01/runtime/invocation/{id}/{kind}", post(answered))
+                .route("/2018-06-01/runtime/init/error", post(init_error))
+                .layer(axum::extract::DefaultBodyLimit::disable())
+                .with_state(Api { events, answers });
+            axum::serve(listener, app).await.unwrap();
+        });
+    });
+    bound.recv().unwrap()
+}
+
+async fn next(State(api): State<Api>) -> Response {
+    loop {
+        let event = api.events.lock().unwrap().pop_front();
+        if let Some(event) = event {
+            let headers = [
+                (
+                    "lambda-runtime-aws-request-id",
+                    "8476a536-e9f4-11e8-9739-2dfe598c3fcd",
+                ),
+                ("lambda-runtime-deadline-ms", "1999999999999"),
+                (
+                    "lambda-runtime-invoked-function-arn",
+                    "arn:aws:lambda:eu-west-1:1:function:poolhook",
+                ),
+                (
+                    "lambda-runtime-trace-id",
+                    "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700",
+                ),
+            ];
+            return (headers, event).into_response();
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+async fn answered(
+    State(api): State<Api>,
+    UrlPath((_, kind)): UrlPath<(String, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> StatusCode {
+    let is_error = headers.contains_key("lambda-runtime-function-error-type");
+    assert_eq!(kind == "error", is_error);
+    let _ = api.answers.send(Answer {
+        kind,
+        body: body.to_vec(),
+    });
+    StatusCode::ACCEPTED
+}
+
+async fn init_error(State(api): State<Api>, body: Bytes) -> StatusCode {
+    let _ = api.answers.send(Answer {
+        kind: "init".into(),
+        body: body.to_vec(),
+    });
+    StatusCode::ACCEPTED
+}

@@ -1,0 +1,76 @@
+//! Config files, right and wrong: `host/tests/config/<case>.toml` and beside it
+//! what comes of it, written anew where `POOLHOOK_BLESS` is set.
+
+use std::{env, fs};
+
+use poolhook::config::{Defaults, PoolConfig};
+use poolhook::event::UserPoolId;
+use poolhook::pools::Pools;
+
+use crate::support::{POOL, Place, files, tests};
+
+#[test]
+fn each_file_gives_what_stands_beside_it() {
+    let pool = UserPoolId::parse(POOL).unwrap();
+    let mut differ = Vec::new();
+    for case in files("config", "toml") {
+        let text = fs::read_to_string(tests(&format!("config/{case}.toml"))).unwrap();
+        let file = format!("{case}.toml");
+        let got = match PoolConfig::parse(&pool, &Defaults::default(), &file, &text) {
+            Ok(config) => format!("{config:#?}\n"),
+            Err(error) => format!("{}\n{error}\n", error.name()),
+        };
+        let beside = tests(&format!("config/{case}.expected"));
+        if env::var_os("POOLHOOK_BLESS").is_some() {
+            fs::write(&beside, &got).unwrap();
+        }
+        let expected = fs::read_to_string(&beside).unwrap_or_default();
+        if got != expected {
+            differ.push(format!("{case}: got\n{got}expected\n{expected}"));
+        }
+    }
+    assert!(differ.is_empty(), "{}", differ.join("\n"));
+}
+
+#[test]
+fn a_pools_file_lies_over_the_defaults() {
+    let defaults = "
+        table = 'Shared'
+        region = 'eu-west-1'
+        key = { attribute = 'pk', equals = '{userPoolId}#{userName}' }
+        write = 'replace'
+        settings = { a = 1, b = 2 }
+        limits = { fuel = 5, log-bytes = 6 }";
+    let own = "
+        key = { attribute = 'sk' }
+        settings = { c = 3 }
+        limits = { fuel = 7 }";
+    let defaults = Defaults::parse("defaults.toml", defaults).unwrap();
+    let pool = UserPoolId::parse(POOL).unwrap();
+    let config = PoolConfig::parse(&pool, &defaults, "pool.toml", own).unwrap();
+    assert_eq!(config.table.name.as_str(), "Shared");
+    assert_eq!(config.table.region, "eu-west-1");
+    assert_eq!(config.table.partition_key, "sk");
+    assert_eq!(config.settings.as_json(), r#"{"c":3}"#);
+    assert_eq!((config.limits.fuel, config.limits.log_bytes), (7, 6));
+    assert_eq!(config.limits.time_ms, 500);
+}
+
+#[test]
+fn a_wrong_file_stops_its_own_pool_only() {
+    let place = Place::with_sample_pools();
+    place.configure(POOL, "tabel = 'User'");
+    let pools = Pools::open(place.config()).unwrap();
+    let get = |id| {
+        pools
+            .get(&UserPoolId::parse(id).unwrap())
+            .map_err(|error| error.name())
+    };
+    assert_eq!(get(POOL).unwrap_err(), "Config.Invalid");
+    assert!(get(crate::support::OTHER_POOL).is_ok());
+    assert_eq!(get("eu-west-1_Nobody").unwrap_err(), "Config.UnknownPool");
+    let nowhere = Pools::open(place.path().join("nowhere"))
+        .map(|_| ())
+        .unwrap_err();
+    assert_eq!(nowhere.name(), "Config.Unreadable");
+}

@@ -1,0 +1,68 @@
+//! The default plugin's behaviour: the same for the committed component and for
+//! one built from its source, which CI names in `POOLHOOK_REBUILT_DEFAULT`.
+
+use std::{env, fs};
+
+use poolhook::host::{Outcome, Skip};
+use poolhook::plugin::Plugins;
+use serde_json::{Value, json};
+
+use crate::hostile::{default_plugin, plugin_name};
+use crate::support::{Place, event, event_names, handle};
+
+#[test]
+fn built_in() {
+    conforms(|| Plugins::builtin().unwrap());
+}
+
+#[test]
+fn committed() {
+    conforms(|| compiled(&fs::read(default_plugin()).unwrap()));
+}
+
+#[test]
+fn rebuilt() {
+    let Some(file) = env::var_os("POOLHOOK_REBUILT_DEFAULT") else {
+        eprintln!("no rebuilt component named: the committed one alone was tested");
+        return;
+    };
+    conforms(|| compiled(&fs::read(&file).unwrap()));
+}
+
+fn compiled(component: &[u8]) -> Plugins {
+    let mut plugins = Plugins::builtin().unwrap();
+    plugins
+        .compile(plugin_name("under-test"), component)
+        .unwrap();
+    plugins.use_for_all(plugin_name("under-test"));
+    plugins
+}
+
+/// Every sample event: `<id, email>`, or the reason why not.
+fn conforms(plugins: impl Fn() -> Plugins) {
+    for name in event_names() {
+        // A place for each event: most are of the same user.
+        let place = Place::with_sample_pools();
+        let raw = event(&name);
+        let report = handle(&place.host_with(plugins()), &raw);
+        let outcome = report
+            .outcome
+            .unwrap_or_else(|failure| panic!("{name}: {failure}"));
+        match name.as_str() {
+            "forgot-password" => assert_eq!(outcome, Outcome::Skipped(Skip::TriggerSource)),
+            "phone-only" => {
+                let reason = "the user has no email".to_owned();
+                assert_eq!(outcome, Outcome::Skipped(Skip::Plugin { reason }));
+            }
+            _ => {
+                assert_eq!(outcome, Outcome::Written, "{name}");
+                let event: Value = serde_json::from_slice(&raw).unwrap();
+                let id = &event["userName"];
+                let email = &event["request"]["userAttributes"]["email"];
+                let expected = json!({ "id": { "S": id }, "email": { "S": email } });
+                let item = serde_json::to_value(report.trace.item).unwrap();
+                assert_eq!(item, expected, "{name}");
+            }
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The fences of the house: what may be named where. See `host/src/lib.rs`.
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::tests;
+
+/// A word, and the only places under `host/src` that may hold it in code.
+const FENCES: &[(&str, &[&str])] = &[
+    ("wasmtime", &["plugin.rs", "plugin/"]),
+    ("aws_sdk_dynamodb", &["store/dynamodb.rs"]),
+    ("aws_config", &["store/dynamodb.rs"]),
+    ("rusqlite", &["store/sqlite.rs"]),
+    ("lambda_runtime", &["bin/bootstrap.rs"]),
+    ("axum", &["bin/poolhook/serve.rs"]),
+    ("wit_component", &["bin/poolhook/plugin.rs"]),
+    ("clap", &["bin/poolhook/"]),
+    ("anyhow", &["bin/poolhook/"]),
+    ("println!", &["bin/"]),
+    ("env::", &["bin/"]),
+    ("unsafe ", &["plugin.rs"]),
+    // One direction: these know nothing of what comes after them.
+    (
+        "async ",
+        &["store.rs", "store/", "host.rs", "report.rs", "bin/"],
+    ),
+    ("std::fs", &["pools.rs", "bin/"]),
+    ("crate::store", &["store/", "host.rs"]),
+    (
+        "crate::plugin",
+        &["plugin.rs", "plugin/", "host.rs", "report.rs"],
+    ),
+    ("crate::pools", &["host.rs"]),
+    ("crate::host", &["report.rs"]),
+];
+
+#[test]
+fn each_thing_is_named_in_its_own_place_only() {
+    let mut broken = Vec::new();
+    let mut seen = vec![false; FENCES.len()];
+    visit(&tests("../src"), &mut |path, text| {
+        for (index, (word, places)) in FENCES.iter().enumerate() {
+            let code = text
+                .lines()
+                .map(str::trim)
+                .filter(|line| !line.starts_with("//"));
+            for line in code.filter(|line| line.contains(word)) {
+                seen[index] = true;
+                if !places.iter().any(|place| path.starts_with(place)) {
+                    broken.push(format!("{path}: {word}: {line}"));
+                }
+            }
+        }
+    });
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+    let unseen = FENCES.iter().zip(seen).filter(|(_, seen)| !seen);
+    let unseen: Vec<_> = unseen.map(|((word, _), _)| word).collect();
+    assert!(unseen.is_empty(), "nobody names {unseen:?} any more");
+}
+
+fn visit(folder: &Path, look: &mut impl FnMut(&str, &str)) {
+    let root = tests("../src").canonicalize().unwrap();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path().canonicalize().unwrap();
+        if path.is_dir() {
+            visit(&path, look);
+        } else {
+            let name = path.strip_prefix(&root).unwrap().to_str().unwrap();
+            look(name, &fs::read_to_string(&path).unwrap());
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Plugins that misbehave, all in one process beside a good one: see
+//! `host/tests/hostile/README.md`.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use poolhook::config::PluginName;
+use poolhook::host::Failure;
+use poolhook::plugin::{PluginError, Plugins};
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+
+use crate::support::{POOL, Place, event, failure, files, handle, tests};
+
+#[test]
+fn every_way_to_misbehave_has_a_name_and_the_host_lives_on() {
+    let place = Place::new(&[(POOL, "table = 'User'")]);
+    let mut plugins = Plugins::builtin().unwrap();
+    let mut failed = Vec::new();
+    let mut check = |case: &Case, got: &str| {
+        if got != case.expected {
+            failed.push(format!("{}: {got}, not {}", case.name, case.expected));
+        }
+    };
+    let mut running = Vec::new();
+    for case in cases() {
+        match plugins.compile(plugin_name(&case.name), &case.component) {
+            Ok(()) => running.push(case),
+            Err(error) => check(&case, error.name()),
+        }
+    }
+    for case in &running {
+        let Case { name, limits, .. } = case;
+        let config = format!("table = 'User'\nplugin = '{name}'\nlimits = {{ {limits} }}");
+        place.configure(&case.pool(), &config);
+    }
+
+    let host = place.host_with(plugins);
+    let good = String::from_utf8(event("confirm-sign-up")).unwrap();
+    for case in &running {
+        let began = Instant::now();
+        let report = handle(&host, good.replace(POOL, &case.pool()).as_bytes());
+        check(case, failure(&report));
+        assert!(
+            began.elapsed() < Duration::from_secs(4),
+            "{} held the host",
+            case.name
+        );
+        assert!(
+            place.items("User").is_empty(),
+            "{} wrote an item",
+            case.name
+        );
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+    assert!(running.len() > 30, "only {} plugins ran", running.len());
+
+    let report = handle(&host, good.as_bytes());
+    assert_eq!(report.outcome_name(), "written", "{:?}", report.outcome);
+    assert_eq!(place.items("User").len(), 1);
+}
+
+#[test]
+fn a_component_cut_anywhere_is_no_component() {
+    let component = fs::read(default_plugin()).unwrap();
+    let mut plugins = Plugins::builtin().unwrap();
+    for length in (0..component.len()).step_by(97) {
+        let cut = plugins.compile(plugin_name("cut"), &component[..length]);
+        // Where a section ends, what is left may be a component of another world.
+        let error = cut.expect_err("a part was taken for the whole").name();
+        let known = ["Plugin.NotAComponent", "Plugin.WrongWorld"].contains(&error);
+        assert!(known, "{length} bytes: {error}");
+    }
+    let half = plugins.compile(plugin_name("half"), &component[..component.len() / 2]);
+    assert!(matches!(half, Err(PluginError::NotAComponent { .. })));
+}
+
+#[test]
+fn what_a_plugin_says_is_not_in_the_hosts_own_texts() {
+    let place = Place::new(&[(POOL, "table = 'User'\nplugin = 'an-error'")]);
+    let mut plugins = Plugins::builtin().unwrap();
+    let case = cases()
+        .into_iter()
+        .find(|case| case.name == "an-error")
+        .unwrap();
+    plugins
+        .compile(plugin_name("an-error"), &case.component)
+        .unwrap();
+
+    let report = handle(&place.host_with(plugins), &event("confirm-sign-up"));
+    let failure = report.outcome.as_ref().unwrap_err();
+    let Failure::Plugin(PluginError::Refused { message }) = failure else {
+        panic!("{failure}");
+    };
+    assert_eq!(message, "not my user");
+    assert!(!failure.text().contains(message));
+    assert!(!report.log_line("id").contains(message));
+}
+
+pub(crate) fn plugin_name(name: &str) -> PluginName {
+    PluginName::try_from(name.to_owned()).unwrap()
+}
+
+pub(crate) fn default_plugin() -> std::path::PathBuf {
+    tests("../../plugins/default/default.wasm")
+}
+
+struct Case {
+    name: String,
+    expected: String,
+    limits: String,
+    component: Vec<u8>,
+}
+
+impl Case {
+    /// A pool of its own, so that all of them run in one host.
+    fn pool(&self) -> String {
+        format!("hostile-1_{}", self.name.replace('-', ""))
+    }
+}
+
+fn cases() -> Vec<Case> {
+    let prelude = fs::read_to_string(tests("hostile/prelude.wat.in")).unwrap();
+    let case = |file: String| {
+        let text = fs::read_to_string(tests(&format!("hostile/{file}.wat"))).unwrap();
+        let header = |key| text.lines().find_map(|line| line.strip_prefix(key));
+        let (expected, limits) = (header(";; ").unwrap(), header(";; limits: ").unwrap_or(""));
+        let (name, component) = match file.strip_suffix(".component") {
+            Some(name) => (name, wat::parse_str(&text).unwrap()),
+            None => (
+                file.as_str(),
+                component(&format!("(module {prelude} {text})")),
+            ),
+        };
+        Case {
+            name: name.to_owned(),
+            expected: expected.to_owned(),
+            limits: limits.to_owned(),
+            component,
+        }
+    };
+    files("hostile", "wat").into_iter().map(case).collect()
+}
+
+/// A core module that exports `to-item` as a component of our world.
+fn component(module: &str) -> Vec<u8> {
+    let mut module = wat::parse_str(module).unwrap_or_else(|error| panic!("{error}\n{module}"));
+    let mut wit = wit_parser::Resolve::default();
+    let (package, _) = wit.push_dir(tests("../../wit")).unwrap();
+    let world = wit.select_world(&[package], None).unwrap();
+    embed_component_metadata(&mut module, &wit, world, StringEncoding::UTF8).unwrap();
+    let mut encoder = ComponentEncoder::default()
+        .validate(true)
+        .module(&module)
+        .unwrap();
+    encoder.encode().unwrap()
+}

@@ -1,0 +1,22 @@
+//! poolhook from outside, against real protocol servers and real guests.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod bootstrap;
+mod cognito;
+mod command_line;
+mod config;
+mod default_plugin;
+mod events;
+mod fences;
+mod hostile;
+mod serve;
+mod servers;
+mod stores;
+mod support;
