@@ -2,13 +2,13 @@
 
 use std::time::SystemTime;
 
-use crate::config::ConfigError;
-use crate::event::{EventError, PostConfirmation};
+use crate::event::PostConfirmation;
 use crate::item::ItemError;
-use crate::plugin::{Mapping, PluginError, Plugins};
+pub use crate::outcome::{Failure, Outcome, Skip};
+use crate::plugin::{Mapping, Plugins};
 use crate::pools::Pools;
 use crate::report::{Report, Step, Trace};
-use crate::store::{ItemStore, Put, StoreError};
+use crate::store::ItemStore;
 
 /// One host for any number of user pools.
 pub struct Host<Items> {
@@ -72,70 +72,5 @@ impl<Items: ItemStore> Host<Items> {
         trace.table = Some(pool.table.name.clone());
         trace.item = Some(item);
         Ok(put?.into())
-    }
-}
-
-/// What became of an event that did not fail.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The item is in the table.
-    Written,
-    /// The table held an item with this key already, and still holds that one.
-    AlreadyThere,
-    /// By rule, nothing was written.
-    Skipped(Skip),
-}
-
-/// The rule by which an event was skipped.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Skip {
-    /// The pool's config does not list the event's trigger source.
-    TriggerSource,
-    /// The plugin decided so.
-    Plugin {
-        /// Why, in the plugin's words, which may hold personal data.
-        reason: String,
-    },
-}
-
-impl From<Put> for Outcome {
-    fn from(put: Put) -> Self {
-        match put {
-            Put::Written => Self::Written,
-            Put::AlreadyThere => Self::AlreadyThere,
-        }
-    }
-}
-
-/// Why an event failed, by whose part it is: what Cognito gets as the error.
-#[derive(Debug, thiserror::Error)]
-pub enum Failure {
-    /// The event is none that we can read.
-    #[error(transparent)]
-    Event(#[from] EventError),
-    /// The platform engineer's part.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The tenant's part: the plugin failed.
-    #[error(transparent)]
-    Plugin(#[from] PluginError),
-    /// The tenant's part: the plugin's item breaks a rule.
-    #[error(transparent)]
-    Item(#[from] ItemError),
-    /// AWS's part, or the table's.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl Failure {
-    /// The failure's name, `<part>.<what>`: Lambda's `errorType`.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Event(error) => error.name(),
-            Self::Config(error) => error.name(),
-            Self::Plugin(error) => error.name(),
-            Self::Item(error) => error.name(),
-            Self::Store(error) => error.name(),
-        }
     }
 }

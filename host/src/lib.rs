@@ -20,7 +20,7 @@
 //! | [`pools`] | a folder of TOML files | the config of a pool |
 //! | [`plugin`] | a component and an event | what to put, and what it cost |
 //! | [`store`] | an item | a row in DynamoDB or SQLite |
-//! | [`host`] | an event | an [`host::Outcome`] or a [`host::Failure`] |
+//! | [`host`] | an event | an [`outcome::Outcome`] or a [`outcome::Failure`] |
 //! | [`report`] | what happened | a log line |
 //!
 //! # Invariants
@@ -44,6 +44,7 @@ pub mod config;
 pub mod event;
 pub mod host;
 pub mod item;
+pub mod outcome;
 pub mod plugin;
 pub mod pools;
 pub mod report;

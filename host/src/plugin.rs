@@ -23,7 +23,8 @@ use crate::config::{ConfigError, PluginName, PoolConfig};
 use crate::event::PostConfirmation;
 pub use error::PluginError;
 use sandbox::Sandbox;
-pub use wit::{Fields, Level, LogLine};
+pub use sandbox::{Level, LogLine};
+pub use wit::Fields;
 use wit::{Mapper, MapperPre, Outcome};
 
 /// The wall clock's tick. A run is stopped within two ticks after its time.

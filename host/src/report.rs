@@ -1,6 +1,5 @@
 //! What became of one event, how long each step took, and the log line of it.
 
-use std::error::Error;
 use std::future::Future;
 use std::time::Instant;
 
@@ -8,8 +7,8 @@ use serde::Serialize;
 
 use crate::config::{PluginName, TableName};
 use crate::event::UserPoolId;
-use crate::host::{Failure, Outcome, Skip};
 use crate::item::Item;
+use crate::outcome::{Failure, Outcome, Skip};
 use crate::plugin::LogLine;
 
 /// What became of one event.
@@ -206,14 +205,6 @@ struct PluginLine<'a> {
 fn loggable(failure: &Failure) -> Option<String> {
     let own_words = !matches!(failure, Failure::Item(_));
     own_words.then(|| failure.text())
-}
-
-impl Failure {
-    /// The failure and its causes, each once: Lambda's `errorMessage`.
-    pub fn text(&self) -> String {
-        let causes = std::iter::successors(self.source(), |cause| (*cause).source());
-        causes.fold(self.to_string(), |text, cause| format!("{text}: {cause}"))
-    }
 }
 
 /// Serializing these structs to memory cannot fail.

@@ -5,7 +5,6 @@ use std::str::Utf8Error;
 use wasmtime::{PoolConcurrencyLimitError, ResourceLimiter, Trap};
 
 use super::PluginError;
-use super::wit::LogLine;
 use crate::config::Limits;
 
 /// Bytes that a log line costs beside its message, so that empty lines count too.
@@ -36,6 +35,30 @@ impl Sandbox {
         self.log.push(line);
         Ok(())
     }
+}
+
+/// How much a plugin's log line matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Level {
+    /// For the plugin's author.
+    Debug,
+    /// Worth knowing.
+    Info,
+    /// Looks wrong.
+    Warn,
+    /// Is wrong.
+    Error,
+}
+
+/// A line that a plugin logged. It may hold what the plugin's author put there,
+/// personal data too.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct LogLine {
+    /// How much it matters.
+    pub level: Level,
+    /// The plugin's words.
+    pub message: String,
 }
 
 /// Counts the bytes of all memories and the elements of all tables of the component together: wasmtime's own

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::sandbox::Sandbox;
+use super::sandbox::{Level, LogLine, Sandbox};
 use crate::event::PostConfirmation;
 use crate::item::{AttributeValue, Item, ItemError, Number};
 use bindings::poolhook::mapper::{logging, types};
@@ -116,30 +116,6 @@ impl Milliseconds {
         let seconds = seconds.unwrap_or_default();
         format!("{}.{:03}Z", seconds.trim_end_matches('Z'), millis % 1000)
     }
-}
-
-/// How much a plugin's log line matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Level {
-    /// For the plugin's author.
-    Debug,
-    /// Worth knowing.
-    Info,
-    /// Looks wrong.
-    Warn,
-    /// Is wrong.
-    Error,
-}
-
-/// A line that a plugin logged. It may hold what the plugin's author put there,
-/// personal data too.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct LogLine {
-    /// How much it matters.
-    pub level: Level,
-    /// The plugin's words.
-    pub message: String,
 }
 
 impl logging::Host for Sandbox {

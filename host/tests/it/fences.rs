@@ -25,13 +25,14 @@ const FENCES: &[(&str, &[&str])] = &[
         &["store.rs", "store/", "host.rs", "report.rs", "bin/"],
     ),
     ("std::fs", &["pools.rs", "bin/"]),
-    ("crate::store", &["store/", "host.rs"]),
+    ("crate::store", &["store/", "host.rs", "outcome.rs"]),
     (
         "crate::plugin",
-        &["plugin.rs", "plugin/", "host.rs", "report.rs"],
+        &["plugin.rs", "plugin/", "host.rs", "outcome.rs", "report.rs"],
     ),
     ("crate::pools", &["host.rs"]),
-    ("crate::host", &["report.rs"]),
+    ("crate::outcome", &["host.rs", "report.rs"]),
+    ("crate::report", &["host.rs"]),
 ];
 
 #[test]
