@@ -219,27 +219,25 @@ struct RawRequest {
 
 impl RawEvent {
     fn parse(raw: &[u8]) -> Result<Self, EventError> {
-        let mut json = serde_json::Deserializer::from_slice(raw);
-        let event = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-            let inner = error.inner();
-            if inner.is_data() {
-                let path = error.path().to_string();
+        serde_json::from_slice(raw).map_err(|error| {
+            if error.is_data() {
+                let path = Self::path_of_mistake(raw);
                 EventError::Malformed { path }
             } else {
-                EventError::not_json(inner)
+                EventError::NotJson {
+                    line: error.line(),
+                    column: error.column(),
+                }
             }
-        })?;
-        json.end().map_err(|error| EventError::not_json(&error))?;
-        Ok(event)
+        })
     }
-}
 
-impl EventError {
-    fn not_json(error: &serde_json::Error) -> Self {
-        Self::NotJson {
-            line: error.line(),
-            column: error.column(),
-        }
+    /// Reads the event once more, more slowly, for where it is wrong.
+    fn path_of_mistake(raw: &[u8]) -> String {
+        let mut json = serde_json::Deserializer::from_slice(raw);
+        let event: Result<Self, _> = serde_path_to_error::deserialize(&mut json);
+        let path = event.map_err(|error| error.path().to_string());
+        path.err().unwrap_or_default()
     }
 }
 

@@ -12,12 +12,14 @@
     reason = "Lambda's log is what we print"
 )]
 
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::SystemTime;
 use std::{env, fmt};
 
+use futures_util::FutureExt as _;
 use lambda_runtime::tower::layer::layer_fn;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, LambdaInvocation, Runtime, service_fn};
 use lambda_runtime_api_client::body::Body;
@@ -69,7 +71,7 @@ async fn serve() -> Result<(), Error> {
         let (trigger, host) = (Arc::clone(&trigger), Arc::clone(&host));
         service_fn(move |invocation| {
             let (trigger, host) = (Arc::clone(&trigger), Arc::clone(&host));
-            async move { trigger.answer(host, invocation).await }
+            async move { trigger.answer(&host, invocation).await }
         })
     });
     // The layer answers all; this handler is never called.
@@ -103,7 +105,7 @@ struct Trigger {
 impl Trigger {
     async fn answer(
         &self,
-        host: Arc<Host<DynamoDb>>,
+        host: &Host<DynamoDb>,
         invocation: LambdaInvocation,
     ) -> Result<(), Error> {
         let LambdaInvocation {
@@ -111,11 +113,10 @@ impl Trigger {
             body,
             context,
         } = invocation;
-        let event = body.clone();
-        // A task of its own, so that a panic in a library is one event's failure.
-        // The future is large: boxed, it is not copied into the task.
-        let handle = Box::pin(async move { host.handle(&event, SystemTime::now()).await });
-        let handled = tokio::spawn(handle);
+        // A panic in a library is one event's failure, not the process's end.
+        // Boxed, as the future is large and would be copied on its way to be polled.
+        let handle = Box::pin(host.handle(&body, SystemTime::now()));
+        let handled = AssertUnwindSafe(handle).catch_unwind();
 
         let request_id = &context.request_id;
         let failure = if let Ok(report) = handled.await {

@@ -12,6 +12,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("aws_config", &["store/dynamodb.rs"]),
     ("rusqlite", &["store/sqlite.rs"]),
     ("lambda_runtime", &["bin/bootstrap.rs"]),
+    ("futures_util", &["bin/bootstrap.rs"]),
     ("axum", &["bin/poolhook/serve.rs"]),
     ("wit_component", &["bin/poolhook/plugin.rs"]),
     ("clap", &["bin/poolhook/"]),
