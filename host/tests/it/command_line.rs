@@ -1,7 +1,7 @@
 //! The commands as a user types them.
 
 use std::fs;
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use serde_json::Value;
 
@@ -81,6 +81,22 @@ fn run_tries_out_a_plugin_and_refuses_half_of_one() {
     let (code, out, err) = text(&place.poolhook(&["run", "--plugin", "mine.wasm", &event]));
     assert_eq!((code, out.as_str()), (Some(0), ITEM), "{err}");
     assert!(err.contains("plugin mine"), "{err}");
+}
+
+#[test]
+fn a_reader_that_has_read_enough_is_no_error() {
+    let place = Place::with_sample_pools();
+    let event = sample("confirm-sign-up");
+    let mut command = place.command(&["run", &event, &event]);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let (code, _, err) = text(&child.wait_with_output().unwrap());
+    assert_eq!(code, Some(0), "{err}");
+    assert!(!err.contains("panicked"), "{err}");
 }
 
 #[test]

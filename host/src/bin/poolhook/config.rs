@@ -1,5 +1,6 @@
 //! `poolhook config`: the pools' configuration.
 
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -54,17 +55,19 @@ impl Check {
                 (Vec::new(), vec![Wrong { file, error }])
             }
         };
+        let mut out = io::stdout().lock();
         if self.json {
             let pools: Vec<_> = pools.iter().map(pool_json).collect();
             let errors: Vec<_> = errors.iter().flat_map(error_json).collect();
-            println!("{}", json!({ "pools": pools, "errors": errors }));
+            writeln!(out, "{}", json!({ "pools": pools, "errors": errors }))?;
         } else {
             for (id, pool) in &pools {
                 let table = &pool.table;
-                println!(
+                writeln!(
+                    out,
                     "{id}  {} in {}, plugin {}",
                     table.name, table.region, pool.plugin
-                );
+                )?;
             }
             for Wrong { file, error } in &errors {
                 match error {

@@ -1,5 +1,6 @@
 //! `poolhook items`: what lies in the embedded store.
 
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
@@ -44,13 +45,14 @@ impl Options {
         }
         let store = Sqlite::open_existing(&self.store).with_context(|| file.to_string())?;
         let items = store.items(&self.table).with_context(|| file.to_string())?;
+        let mut out = io::stdout().lock();
         if self.json {
             let items: Result<Vec<Value>, _> = items
                 .iter()
                 .map(|stored| serde_json::from_str(&stored.item))
                 .collect();
             let items = items.with_context(|| format!("{file} holds what is no item"))?;
-            println!("{}", json!({ "Count": items.len(), "Items": items }));
+            writeln!(out, "{}", json!({ "Count": items.len(), "Items": items }))?;
             return Ok(Exit::Done);
         }
         if items.is_empty() {
@@ -61,7 +63,7 @@ impl Options {
             );
         }
         for stored in items {
-            println!("{}", stored.item);
+            writeln!(out, "{}", stored.item)?;
         }
         Ok(Exit::Done)
     }

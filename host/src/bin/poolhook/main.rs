@@ -11,6 +11,7 @@ mod plugin;
 mod run;
 mod serve;
 
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -82,6 +83,11 @@ fn main() -> ExitCode {
         Command::Plugin(command) => command.run(),
     };
     let exit = result.unwrap_or_else(|error| {
+        // Whoever reads our output, `head` say, has read enough.
+        let cause = error.downcast_ref::<io::Error>().map(io::Error::kind);
+        if cause == Some(io::ErrorKind::BrokenPipe) {
+            return Exit::Done;
+        }
         eprintln!("error: {error:#}");
         Exit::Error
     });

@@ -1,6 +1,6 @@
 //! `poolhook run`: events from files, through the host.
 
-use std::io::Read as _;
+use std::io::{self, Read as _, Write as _};
 use std::time::SystemTime;
 
 use anyhow::Context as _;
@@ -70,9 +70,9 @@ impl Options {
             let report = host.handle(&raw, SystemTime::now()).await;
             all_well &= report.outcome.is_ok();
             if self.json {
-                print_json(file, &report);
+                print_json(file, &report)?;
             } else {
-                print(file, store, &report);
+                print(file, store, &report)?;
             }
         }
         Ok(Exit::of(all_well))
@@ -88,13 +88,14 @@ fn read(file: &str) -> std::io::Result<Vec<u8>> {
     Ok(raw)
 }
 
-fn print(file: &str, store: &str, report: &Report) {
+fn print(file: &str, store: &str, report: &Report) -> io::Result<()> {
     let trace = &report.trace;
     for line in &trace.log {
         eprintln!("{file}: plugin log: {:?}: {}", line.level, line.message);
     }
     if let Some(item) = trace.item.as_ref().filter(|_| report.outcome.is_ok()) {
-        println!("{}", serde_json::to_string(item).unwrap_or_default());
+        let item = serde_json::to_string(item).unwrap_or_default();
+        writeln!(io::stdout(), "{item}")?;
     }
     let table = trace
         .table
@@ -119,6 +120,7 @@ fn print(file: &str, store: &str, report: &Report) {
             own_words(failure)
         ),
     }
+    Ok(())
 }
 
 fn cost(report: &Report) -> String {
@@ -141,7 +143,7 @@ fn own_words(failure: &Failure) -> String {
     }
 }
 
-fn print_json(file: &str, report: &Report) {
+fn print_json(file: &str, report: &Report) -> io::Result<()> {
     let trace = &report.trace;
     let reason = match &report.outcome {
         Ok(Outcome::Skipped(Skip::TriggerSource)) => Some("trigger source"),
@@ -165,5 +167,5 @@ fn print_json(file: &str, report: &Report) {
         "micros": trace.micros,
         "log": trace.log,
     });
-    println!("{line}");
+    writeln!(io::stdout(), "{line}")
 }
