@@ -61,9 +61,10 @@ pub struct LogLine {
     pub message: String,
 }
 
-/// Counts the bytes of all memories and the elements of all tables of the component together: wasmtime's own
-/// `StoreLimits` bound each one alone. An error, unlike a refusal, can't be
-/// mistaken for the plugin's own trap after a failed allocation.
+/// Counts the bytes of all the component's memories together, and the elements
+/// of all its tables: wasmtime's own `StoreLimits` bound each one alone. An
+/// error, unlike a refusal, can't be mistaken for the plugin's own trap after a
+/// failed allocation.
 impl ResourceLimiter for Sandbox {
     fn memory_growing(
         &mut self,
