@@ -40,7 +40,9 @@
 //!   under `store`, the Lambda runtime in `bin/bootstrap.rs`; printing, `clap`
 //!   and the environment belong to the binaries. A test holds these fences.
 
+pub mod blobs;
 pub mod config;
+pub mod digest;
 pub mod event;
 pub mod host;
 pub mod item;
@@ -49,3 +51,4 @@ pub mod plugin;
 pub mod pools;
 pub mod report;
 pub mod store;
+pub mod timestamp;

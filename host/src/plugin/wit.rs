@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
-
 use super::sandbox::{Level, LogLine, Sandbox};
 use crate::event::PostConfirmation;
 use crate::item::{AttributeValue, Item, ItemError, Number};
+use crate::timestamp::Timestamp;
 use bindings::poolhook::mapper::{logging, types};
 
 #[allow(missing_docs, clippy::pedantic, reason = "generated")]
@@ -72,7 +70,7 @@ fn attribute_value(attribute: &str, value: types::Value) -> Result<AttributeValu
 
 /// The event as a plugin sees it.
 pub(super) fn user(event: &PostConfirmation, received: SystemTime) -> User {
-    let received = Milliseconds::of(received);
+    let received = Timestamp::from(received);
     User {
         user_pool_id: event.user_pool_id.as_str().to_owned(),
         region: event.region.clone(),
@@ -81,8 +79,8 @@ pub(super) fn user(event: &PostConfirmation, received: SystemTime) -> User {
         trigger_source: event.trigger_source.as_str().to_owned(),
         user_attributes: attributes(&event.user_attributes),
         client_metadata: attributes(&event.client_metadata),
-        time: received.rfc3339(),
-        time_ms: received.0,
+        time: received.to_string(),
+        time_ms: received.as_millis(),
     }
 }
 
@@ -92,30 +90,6 @@ fn attributes(texts: &BTreeMap<String, String>) -> Vec<types::Attribute> {
         value: value.clone(),
     };
     texts.iter().map(attribute).collect()
-}
-
-/// An instant, in milliseconds since 1970.
-struct Milliseconds(u64);
-
-impl Milliseconds {
-    fn of(time: SystemTime) -> Self {
-        let since_epoch = time
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        Self(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
-    }
-
-    fn rfc3339(&self) -> String {
-        const YEAR_10000: u64 = 253_402_300_800_000;
-        // RFC 3339 ends with the year 9999.
-        let millis = self.0.min(YEAR_10000 - 1);
-        let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000);
-        let seconds = time
-            .ok()
-            .and_then(|time| time.replace_nanosecond(0).ok()?.format(&Rfc3339).ok());
-        let seconds = seconds.unwrap_or_default();
-        format!("{}.{:03}Z", seconds.trim_end_matches('Z'), millis % 1000)
-    }
 }
 
 impl logging::Host for Sandbox {
@@ -131,19 +105,3 @@ impl logging::Host for Sandbox {
 }
 
 impl types::Host for Sandbox {}
-
-#[cfg(test)]
-mod tests {
-    use std::time::{Duration, SystemTime};
-
-    use super::Milliseconds;
-
-    #[test]
-    fn times_sort_as_text() {
-        let text =
-            |ms| Milliseconds::of(SystemTime::UNIX_EPOCH + Duration::from_millis(ms)).rfc3339();
-        assert_eq!(text(0), "1970-01-01T00:00:00.000Z");
-        assert_eq!(text(1_795_424_812_045), "2026-11-23T09:06:52.045Z");
-        assert_eq!(text(u64::MAX >> 1), "9999-12-31T23:59:59.999Z");
-    }
-}

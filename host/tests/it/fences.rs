@@ -9,12 +9,13 @@ use crate::support::tests;
 const FENCES: &[(&str, &[&str])] = &[
     ("wasmtime", &["plugin.rs", "plugin/"]),
     ("aws_sdk_dynamodb", &["store/dynamodb.rs"]),
+    ("aws_sdk_s3", &["blobs/s3.rs"]),
     ("aws_config", &["store/dynamodb.rs"]),
     ("rusqlite", &["store/sqlite.rs"]),
     ("lambda_runtime", &["bin/bootstrap.rs"]),
     ("futures_util", &["bin/bootstrap.rs"]),
     ("axum", &["bin/poolhook/serve.rs"]),
-    ("wit_component", &["bin/poolhook/plugin.rs"]),
+    ("wit_component", &["bin/poolhook/plugin/build.rs"]),
     ("clap", &["bin/poolhook/"]),
     ("anyhow", &["bin/poolhook/"]),
     ("println!", &["bin/"]),
@@ -23,9 +24,17 @@ const FENCES: &[(&str, &[&str])] = &[
     // One direction: these know nothing of what comes after them.
     (
         "async ",
-        &["store.rs", "store/", "host.rs", "report.rs", "bin/"],
+        &[
+            "blobs/",
+            "store.rs",
+            "store/",
+            "host.rs",
+            "report.rs",
+            "bin/",
+        ],
     ),
-    ("std::fs", &["pools.rs", "bin/"]),
+    ("std::fs", &["blobs/dir.rs", "pools.rs", "bin/"]),
+    ("crate::blobs", &["blobs/"]),
     ("crate::store", &["store/", "host.rs", "outcome.rs"]),
     (
         "crate::plugin",

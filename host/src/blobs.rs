@@ -1,0 +1,229 @@
+//! Where poolhook keeps what is not an item: the trait [`Blobs`] and its
+//! implementations, a folder and a prefix of an S3 bucket. One conformance test
+//! holds for both (`host/tests/it/blobs.rs`).
+
+pub mod dir;
+pub mod s3;
+
+use std::error::Error;
+use std::fmt;
+use std::pin::Pin;
+
+use crate::timestamp::Timestamp;
+
+/// A call of [`Blobs`], on its way.
+pub type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T, BlobError>> + Send + 'a>>;
+
+/// A store of blobs by key.
+pub trait Blobs: Send + Sync {
+    /// Reads a blob of at most `max_bytes`, unless it is the one that the
+    /// caller has already, `known`.
+    fn get<'a>(&'a self, key: &'a Key, known: Option<&'a ETag>, max_bytes: u64) -> Work<'a, Read>;
+
+    /// Writes a blob, whole or not at all, if the condition holds.
+    fn put<'a>(&'a self, key: &'a Key, bytes: Vec<u8>, condition: Condition) -> Work<'a, Stored>;
+
+    /// The blobs whose keys begin with `prefix`, in the order of their keys.
+    fn list<'a>(&'a self, prefix: &'a str) -> Work<'a, Vec<Listed>>;
+
+    /// Removes a blob; that there is none is no error.
+    fn delete<'a>(&'a self, key: &'a Key) -> Work<'a, ()>;
+
+    /// Where a blob lies, for people: a path, or `s3://bucket/key`. An empty
+    /// key stands for all of them.
+    fn address(&self, key: &str) -> String;
+}
+
+/// A blob's key: at most 512 bytes of segments between slashes, of which none
+/// is empty, begins with a dot, or holds a control character or a backslash.
+/// Safe as a path below a folder.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(String);
+
+impl Key {
+    /// The key as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Key {
+    type Error = BadKey;
+
+    fn try_from(key: String) -> Result<Self, BadKey> {
+        let allowed = |c: char| !c.is_control() && c != '\\';
+        let segment = |segment: &str| !segment.is_empty() && !segment.starts_with('.');
+        let well_formed =
+            key.len() <= 512 && key.split('/').all(segment) && key.chars().all(allowed);
+        well_formed.then_some(Self(key)).ok_or(BadKey)
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The text is no key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a key has at most 512 bytes, in segments between slashes; none is empty, begins with a dot, or holds a backslash or a control character"
+)]
+pub struct BadKey;
+
+/// Which version of a blob it is; two of one blob are equal only if its bytes are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ETag(pub(crate) String);
+
+/// A blob that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blob {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Its version.
+    pub etag: ETag,
+    /// When it was written.
+    pub modified: Timestamp,
+}
+
+/// What a read found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Read {
+    /// This blob.
+    Blob(Blob),
+    /// The one that the caller has.
+    Unchanged,
+    /// None.
+    Absent,
+}
+
+/// What must be so for a write to happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Nothing: whatever is there is replaced.
+    Any,
+    /// No blob has the key.
+    Absent,
+    /// The blob is still this version.
+    Is(ETag),
+}
+
+/// What a write did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// The blob is written.
+    Written,
+    /// Its condition did not hold; nothing was written.
+    ConditionFailed,
+}
+
+/// A blob in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its key.
+    pub key: Key,
+    /// Its size.
+    pub bytes: u64,
+    /// When it was written.
+    pub modified: Timestamp,
+}
+
+/// Why a blob could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum BlobError {
+    /// Larger than the caller would read.
+    #[error("{address} has {bytes} bytes; at most {max_bytes} are read")]
+    TooLarge {
+        /// Where it lies.
+        address: String,
+        /// Its size.
+        bytes: u64,
+        /// The most that would have been read.
+        max_bytes: u64,
+    },
+    /// Nobody, or somebody who may not do that.
+    #[error("access to {address} is denied ({code})")]
+    AccessDenied {
+        /// Where it lies.
+        address: String,
+        /// The system's or S3's error code.
+        code: String,
+    },
+    /// No bucket of that name.
+    #[error("there is no bucket {bucket}")]
+    NoBucket {
+        /// Its name.
+        bucket: String,
+    },
+    /// Anything else: no answer, not in time, a full disk, ...
+    #[error("cannot reach {address}")]
+    Unavailable {
+        /// Where it lies.
+        address: String,
+        /// The system's or the SDK's reason.
+        source: Box<dyn Error + Send + Sync>,
+    },
+}
+
+impl BlobError {
+    /// The error's name, for logs and callers.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::TooLarge { .. } => "Blobs.TooLarge",
+            Self::AccessDenied { .. } => "Blobs.AccessDenied",
+            Self::NoBucket { .. } => "Blobs.NoBucket",
+            Self::Unavailable { .. } => "Blobs.Unavailable",
+        }
+    }
+}
+
+/// Where blobs lie: a folder, or `s3://bucket/prefix`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// A folder.
+    Folder(std::path::PathBuf),
+    /// A prefix of a bucket's keys.
+    Bucket {
+        /// The bucket's name.
+        name: String,
+        /// Empty, or ends with a slash.
+        prefix: String,
+    },
+}
+
+impl std::str::FromStr for Location {
+    type Err = BadLocation;
+
+    fn from_str(text: &str) -> Result<Self, BadLocation> {
+        let Some(bucket) = text.strip_prefix("s3://") else {
+            return if text.is_empty() {
+                Err(BadLocation)
+            } else {
+                Ok(Self::Folder(text.into()))
+            };
+        };
+        let (name, prefix) = bucket.split_once('/').unwrap_or((bucket, ""));
+        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b);
+        if !(3..=63).contains(&name.len()) || !name.bytes().all(allowed) {
+            return Err(BadLocation);
+        }
+        let prefix = prefix.trim_end_matches('/');
+        if prefix.is_empty() {
+            let (name, prefix) = (name.to_owned(), String::new());
+            return Ok(Self::Bucket { name, prefix });
+        }
+        let prefix = Key::try_from(prefix.to_owned()).map_err(|_| BadLocation)?;
+        Ok(Self::Bucket {
+            name: name.to_owned(),
+            prefix: format!("{prefix}/"),
+        })
+    }
+}
+
+/// The text names no place for blobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "must be a folder, or s3://bucket or s3://bucket/prefix with a bucket's name in S3's rules"
+)]
+pub struct BadLocation;

@@ -1,0 +1,227 @@
+//! Blobs in a folder: a file for each, at its key's path.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::{Blob, BlobError, Blobs, Condition, ETag, Key, Listed, Read, Stored, Work};
+use crate::digest::Digest;
+use crate::timestamp::Timestamp;
+
+/// Held by a writer, so that nobody writes between its condition and its write.
+const LOCK: &str = ".lock";
+
+/// A folder. Files and folders whose names begin with a dot are its own.
+///
+/// Its calls do their work at once, on the caller's thread.
+#[derive(Debug)]
+pub struct Dir {
+    root: PathBuf,
+}
+
+impl Dir {
+    /// A folder that exists.
+    pub fn open(root: impl Into<PathBuf>) -> Result<Self, BlobError> {
+        let root = root.into();
+        let folder = fs::metadata(&root).and_then(|found| match found.is_dir() {
+            true => Ok(()),
+            false => Err(ErrorKind::NotADirectory.into()),
+        });
+        folder.map_err(|error| failed(&root, error))?;
+        Ok(Self { root })
+    }
+
+    /// A folder, made if there is none.
+    pub fn create(root: impl Into<PathBuf>) -> Result<Self, BlobError> {
+        let root = root.into();
+        fs::create_dir_all(&root).map_err(|error| failed(&root, error))?;
+        Self::open(root)
+    }
+
+    fn path(&self, key: &Key) -> PathBuf {
+        self.root.join(key.as_str())
+    }
+
+    fn read(&self, key: &Key, known: Option<&ETag>, max_bytes: u64) -> Result<Read, BlobError> {
+        let path = self.path(key);
+        let blob = read_file(&path, max_bytes)?;
+        Ok(match blob {
+            None => Read::Absent,
+            Some(blob) if Some(&blob.etag) == known => Read::Unchanged,
+            Some(blob) => Read::Blob(blob),
+        })
+    }
+
+    fn write(&self, key: &Key, bytes: &[u8], condition: &Condition) -> Result<Stored, BlobError> {
+        let path = self.path(key);
+        let failed = |error| failed(&path, error);
+        let _lock = self.lock()?;
+        let holds = match condition {
+            Condition::Any => true,
+            Condition::Absent => !fs::exists(&path).map_err(failed)?,
+            Condition::Is(etag) => {
+                read_file(&path, u64::MAX)?.is_some_and(|blob| blob.etag == *etag)
+            }
+        };
+        if !holds {
+            return Ok(Stored::ConditionFailed);
+        }
+        self.replace(&path, bytes).map_err(failed)?;
+        Ok(Stored::Written)
+    }
+
+    /// Writes beside the file, then takes its place: whole or not at all, also
+    /// where the power fails.
+    fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let folder = path.parent().unwrap_or(&self.root);
+        fs::create_dir_all(folder)?;
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let new = folder.join(format!(".new-{}-{number}", std::process::id()));
+        let written = File::create_new(&new).and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            fs::rename(&new, path)?;
+            File::open(folder)?.sync_all()
+        });
+        if written.is_err() {
+            let _ = fs::remove_file(&new);
+        }
+        written
+    }
+
+    fn lock(&self) -> Result<File, BlobError> {
+        let path = self.root.join(LOCK);
+        let locked = File::create(&path).and_then(|file| file.lock().map(|()| file));
+        locked.map_err(|error| failed(&path, error))
+    }
+
+    fn list_all(&self, prefix: &str) -> Result<Vec<Listed>, BlobError> {
+        // Below the prefix's last folder, not through all of them.
+        let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let mut found = Vec::new();
+        if folder.is_empty() || Key::try_from(folder.to_owned()).is_ok() {
+            let path = self.root.join(folder);
+            visit(&self.root, &path, &mut found).map_err(|error| failed(&path, error))?;
+        }
+        found.retain(|listed| listed.key.as_str().starts_with(prefix));
+        found.sort_by(|one, other| one.key.cmp(&other.key));
+        Ok(found)
+    }
+
+    fn remove(&self, key: &Key) -> Result<(), BlobError> {
+        let path = self.path(key);
+        match fs::remove_file(&path) {
+            Err(error) if !is_absent(&error) => Err(failed(&path, error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Blobs for Dir {
+    fn get<'a>(&'a self, key: &'a Key, known: Option<&'a ETag>, max_bytes: u64) -> Work<'a, Read> {
+        Box::pin(async move { self.read(key, known, max_bytes) })
+    }
+
+    fn put<'a>(&'a self, key: &'a Key, bytes: Vec<u8>, condition: Condition) -> Work<'a, Stored> {
+        Box::pin(async move { self.write(key, &bytes, &condition) })
+    }
+
+    fn list<'a>(&'a self, prefix: &'a str) -> Work<'a, Vec<Listed>> {
+        Box::pin(async move { self.list_all(prefix) })
+    }
+
+    fn delete<'a>(&'a self, key: &'a Key) -> Work<'a, ()> {
+        Box::pin(async move { self.remove(key) })
+    }
+
+    fn address(&self, key: &str) -> String {
+        let path = if key.is_empty() {
+            self.root.clone()
+        } else {
+            self.root.join(key)
+        };
+        path.display().to_string()
+    }
+}
+
+/// A file's bytes, its version and its time; none if there is no such file.
+fn read_file(path: &Path, max_bytes: u64) -> Result<Option<Blob>, BlobError> {
+    let read = File::open(path).and_then(|file| {
+        let about = file.metadata()?;
+        let mut bytes = Vec::new();
+        // One byte more than allowed tells a file that is too large, or grows.
+        file.take(max_bytes.saturating_add(1))
+            .read_to_end(&mut bytes)?;
+        Ok((bytes, about))
+    });
+    let (bytes, about) = match read {
+        Ok(read) => read,
+        Err(error) if is_absent(&error) => return Ok(None),
+        Err(error) => return Err(failed(path, error)),
+    };
+    if bytes.len() as u64 > max_bytes {
+        return Err(BlobError::TooLarge {
+            address: path.display().to_string(),
+            bytes: about.len(),
+            max_bytes,
+        });
+    }
+    let modified = about.modified().map_err(|error| failed(path, error))?;
+    Ok(Some(Blob {
+        etag: ETag(Digest::of(&bytes).to_string()),
+        modified: Timestamp::from(modified),
+        bytes,
+    }))
+}
+
+/// Collects the files below a folder; what has no key is none of ours.
+fn visit(root: &Path, folder: &Path, found: &mut Vec<Listed>) -> io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if is_absent(&error) => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let path = entry?.path();
+        let key = path.strip_prefix(root).ok().and_then(Path::to_str);
+        let Some(key) = key.and_then(|key| Key::try_from(key.to_owned()).ok()) else {
+            continue;
+        };
+        let about = match fs::metadata(&path) {
+            // Gone since, or a link to nowhere.
+            Err(error) if is_absent(&error) => continue,
+            about => about?,
+        };
+        if about.is_dir() {
+            visit(root, &path, found)?;
+        } else {
+            found.push(Listed {
+                key,
+                bytes: about.len(),
+                modified: about.modified()?.into(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// No file of that path: also where a part of it is a file, or it is a folder.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory
+    )
+}
+
+fn failed(path: &Path, error: io::Error) -> BlobError {
+    let address = path.display().to_string();
+    if error.kind() == ErrorKind::PermissionDenied {
+        let code = error.to_string();
+        return BlobError::AccessDenied { address, code };
+    }
+    BlobError::Unavailable {
+        address,
+        source: error.into(),
+    }
+}
