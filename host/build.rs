@@ -1,6 +1,7 @@
 //! Compiles the default plugin to machine code, so that the host loads it
-//! without a compiler.
+//! without a compiler, and names the engine that loads such code.
 
+use std::hash::{Hash, Hasher};
 use std::path::PathBuf;
 use std::{env, fs};
 
@@ -10,19 +11,60 @@ mod compiler;
 mod engine;
 
 const DEFAULT_PLUGIN: &str = "../plugins/default/default.wasm";
+const LOCK: &str = "../Cargo.lock";
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+type Error = Box<dyn std::error::Error>;
+
+fn main() -> Result<(), Error> {
     for input in [
         DEFAULT_PLUGIN,
+        LOCK,
         "src/plugin/compiler.rs",
         "src/plugin/engine.rs",
     ] {
         println!("cargo:rerun-if-changed={input}");
     }
     let target = env::var("TARGET")?;
-    let artifact = compiler::precompile(&target, &fs::read(DEFAULT_PLUGIN)?)?;
+    let engine = engine_name(&target)?;
+    let artifact = compiler::precompile(&engine, &target, &fs::read(DEFAULT_PLUGIN)?)?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("default.cwasm"), artifact)?;
     println!("cargo:rustc-env=POOLHOOK_TARGET={target}");
+    println!("cargo:rustc-env=POOLHOOK_ENGINE={engine}");
     Ok(())
+}
+
+/// wasmtime's full version, and a hash of its settings: two builds with the
+/// same name load each other's artifacts.
+fn engine_name(target: &str) -> Result<String, Error> {
+    let version = wasmtime_version()?;
+    let compiler = compiler::compiler(&version, target)?;
+    let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
+    compiler.precompile_compatibility_hash().hash(&mut hasher);
+    Ok(format!("wasmtime-{version}-{:016x}", hasher.finish()))
+}
+
+/// As locked; wasmtime itself tells nobody.
+fn wasmtime_version() -> Result<String, Error> {
+    let lock = fs::read_to_string(LOCK)?;
+    let (_, after) = lock
+        .split_once("name = \"wasmtime\"\nversion = \"")
+        .ok_or("Cargo.lock has no wasmtime")?;
+    let (version, _) = after.split_once('"').ok_or("Cargo.lock is cut off")?;
+    Ok(version.to_owned())
+}
+
+/// FNV-1a: unlike the standard library's hash, the same for every compiler.
+struct Fnv(u64);
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }

@@ -41,6 +41,11 @@ pub trait Blobs: Send + Sync {
 pub struct Key(String);
 
 impl Key {
+    /// A key put together of names that are safe in one.
+    pub(crate) fn unchecked(key: String) -> Self {
+        Self(key)
+    }
+
     /// The key as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -204,8 +209,14 @@ impl std::str::FromStr for Location {
             };
         };
         let (name, prefix) = bucket.split_once('/').unwrap_or((bucket, ""));
-        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b);
-        if !(3..=63).contains(&name.len()) || !name.bytes().all(allowed) {
+        let alphanumeric = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+        // Between dots, as in a host's name: no end of a part is a hyphen.
+        let part = |part: &str| {
+            let ends = [part.bytes().next(), part.bytes().next_back()];
+            ends.into_iter().all(|end| end.is_some_and(alphanumeric))
+                && part.bytes().all(|b| alphanumeric(b) || b == b'-')
+        };
+        if !(3..=63).contains(&name.len()) || !name.split('.').all(part) {
             return Err(BadLocation);
         }
         let prefix = prefix.trim_end_matches('/');

@@ -6,14 +6,17 @@
 //! by key, everything else is taken whole. README.md shows every key.
 
 mod file;
+mod host;
 mod values;
 
 use serde::Deserialize;
 
 use crate::event::{PostConfirmation, TriggerSource, UserPoolId};
+pub(crate) use file::MAX_FILE_BYTES;
 pub use file::{ConfigError, Problem};
+pub use host::{HOST_FILE, HostConfig, PublishLimits};
 use values::{Bounded, Region, Trigger};
-pub use values::{KeyTemplate, PluginName, Settings, TableName};
+pub use values::{KeyTemplate, PluginName, PluginRef, Settings, TableName};
 
 /// The file over which every pool's file is laid.
 pub const DEFAULTS_FILE: &str = "defaults.toml";
@@ -30,7 +33,7 @@ pub struct PoolConfig {
     /// What happens where the key is there already.
     pub write: Write,
     /// The mapping plugin.
-    pub plugin: PluginName,
+    pub plugin: PluginRef,
     /// What the plugin gets as its settings.
     pub settings: Settings,
     /// What the plugin may use, an event.
@@ -160,7 +163,7 @@ struct RawPool {
     key: Option<RawKey>,
     triggers: Option<Vec<Trigger>>,
     write: Option<Write>,
-    plugin: Option<PluginName>,
+    plugin: Option<PluginRef>,
     settings: Option<Settings>,
     limits: Option<RawLimits>,
 }

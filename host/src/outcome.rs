@@ -2,10 +2,12 @@
 
 use std::error::Error;
 
+use crate::blobs::BlobError;
 use crate::config::ConfigError;
 use crate::event::EventError;
 use crate::item::ItemError;
 use crate::plugin::PluginError;
+use crate::releases::ReleaseError;
 use crate::store::{Put, StoreError};
 
 /// What became of an event that did not fail.
@@ -49,6 +51,13 @@ pub enum Failure {
     /// The platform engineer's part.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The platform engineer's part, or S3's: a config or a release could not be
+    /// read.
+    #[error(transparent)]
+    Blobs(#[from] BlobError),
+    /// The pool's plugin is not there, or not for this host.
+    #[error(transparent)]
+    Release(#[from] ReleaseError),
     /// The tenant's part: the plugin failed.
     #[error(transparent)]
     Plugin(#[from] PluginError),
@@ -66,6 +75,8 @@ impl Failure {
         match self {
             Self::Event(error) => error.name(),
             Self::Config(error) => error.name(),
+            Self::Blobs(error) => error.name(),
+            Self::Release(error) => error.name(),
             Self::Plugin(error) => error.name(),
             Self::Item(error) => error.name(),
             Self::Store(error) => error.name(),
@@ -74,7 +85,12 @@ impl Failure {
 
     /// The failure and its causes, each once: Lambda's `errorMessage`.
     pub fn text(&self) -> String {
-        let causes = std::iter::successors(self.source(), |cause| (*cause).source());
-        causes.fold(self.to_string(), |text, cause| format!("{text}: {cause}"))
+        with_causes(self)
     }
+}
+
+/// An error's text and those of its causes, each once.
+pub(crate) fn with_causes(error: &dyn Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -5,6 +5,7 @@
 //! where fuel alone would take too long. Whatever it does ends in a
 //! [`PluginError`] with a name. `wasmtime` is known only below this module.
 
+mod artifact;
 #[cfg(feature = "compiler")]
 mod compiler;
 mod engine;
@@ -13,19 +14,26 @@ mod pool;
 mod sandbox;
 mod wit;
 
-use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Engine, Store};
 
-use crate::config::{ConfigError, PluginName, PoolConfig};
+use crate::config::{Limits, PluginName, Settings};
+use crate::digest::Digest;
 use crate::event::PostConfirmation;
+pub use artifact::{Artifact, ArtifactFiles};
 pub use error::PluginError;
 use sandbox::Sandbox;
 pub use sandbox::{Level, LogLine};
-pub use wit::Fields;
+pub use wit::{Fields, WORLD};
 use wit::{Mapper, MapperPre, Outcome};
+
+/// The engine's name: wasmtime's version, and a hash of its settings. Machine
+/// code loads where it was made for the same.
+pub const ENGINE: &str = env!("POOLHOOK_ENGINE");
+/// What this host was built for, and what its plugins must be compiled for.
+pub const TARGET: &str = env!("POOLHOOK_TARGET");
 
 /// The wall clock's tick. A run is stopped within two ticks after its time.
 const TICK_MS: u64 = 10;
@@ -33,65 +41,11 @@ const TICK_MS: u64 = 10;
 /// The default plugin's machine code, made by the build script.
 static DEFAULT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/default.cwasm"));
 
-/// The plugins that this host has, by name.
-pub struct Plugins {
-    #[cfg_attr(
-        not(feature = "compiler"),
-        expect(dead_code, reason = "nothing is loaded later")
-    )]
-    loader: Loader,
-    loaded: HashMap<PluginName, Plugin>,
-    /// The plugin that takes the place of all.
-    for_all: Option<PluginName>,
-}
-
-impl Plugins {
-    /// The built-in plugins: `default`.
-    pub fn builtin() -> Result<Self, PluginError> {
-        let loader = Loader::new()?;
-        let name = PluginName::default();
-        let default = loader
-            .load_trusted_artifact(DEFAULT)
-            .map_err(PluginError::engine)?;
-        let default = loader.link(name.clone(), &default)?;
-        Ok(Self {
-            loader,
-            loaded: HashMap::from([(name, default)]),
-            for_all: None,
-        })
-    }
-
-    /// The plugin of that name.
-    pub fn get(&self, name: &PluginName) -> Result<&Plugin, ConfigError> {
-        let name = self.for_all.as_ref().unwrap_or(name);
-        self.loaded.get(name).ok_or_else(|| {
-            let mut known: Vec<_> = self.loaded.keys().map(PluginName::as_str).collect();
-            known.sort_unstable();
-            ConfigError::UnknownPlugin {
-                plugin: name.to_string(),
-                known: known.join(", "),
-            }
-        })
-    }
-
-    /// Compiles a component and has it from now on, under `name`. Takes from
-    /// milliseconds to minutes: never in the sign-up path.
-    #[cfg(feature = "compiler")]
-    pub fn compile(&mut self, name: PluginName, component: &[u8]) -> Result<(), PluginError> {
-        let plugin = self.loader.compile(name.clone(), component)?;
-        self.loaded.insert(name, plugin);
-        Ok(())
-    }
-
-    /// Runs the plugin `name` in place of every other, for trying it out.
-    pub fn use_for_all(&mut self, name: PluginName) {
-        self.for_all = Some(name);
-    }
-}
-
 /// A mapping plugin, ready to run.
 pub struct Plugin {
     name: PluginName,
+    component: Option<Digest>,
+    artifact_bytes: usize,
     engine: Engine,
     mapper: MapperPre<Sandbox>,
 }
@@ -103,6 +57,9 @@ pub struct Run {
     pub mapping: Result<Mapping, PluginError>,
     /// The fuel it used.
     pub fuel: u64,
+    /// The linear memory that it had at its end, in bytes: as memory never
+    /// shrinks, its most.
+    pub memory_bytes: usize,
     /// The lines that it logged, up to its end.
     pub log: Vec<LogLine>,
 }
@@ -122,18 +79,34 @@ impl Plugin {
         &self.name
     }
 
+    /// The component's digest; none for a built-in plugin.
+    pub fn component(&self) -> Option<Digest> {
+        self.component
+    }
+
+    /// The size of its machine code.
+    pub fn artifact_bytes(&self) -> usize {
+        self.artifact_bytes
+    }
+
     /// Maps the user of an event that was received at `received`.
-    pub fn run(&self, event: &PostConfirmation, received: SystemTime, pool: &PoolConfig) -> Run {
-        let limits = &pool.limits;
+    pub fn run(
+        &self,
+        event: &PostConfirmation,
+        received: SystemTime,
+        settings: &Settings,
+        limits: &Limits,
+    ) -> Run {
         let mut store = Store::new(&self.engine, Sandbox::new(limits));
         store.limiter(|sandbox| sandbox);
         store.set_hostcall_fuel(limits.output_bytes);
         store.set_epoch_deadline(ticks(limits.time_ms));
 
-        let mapping = self.map(&mut store, event, received, pool);
+        let mapping = self.map(&mut store, event, received, settings, limits);
         Run {
             mapping,
             fuel: limits.fuel - store.get_fuel().unwrap_or_default(),
+            memory_bytes: store.data().memory_bytes(limits),
             log: store.into_data().log,
         }
     }
@@ -143,9 +116,9 @@ impl Plugin {
         store: &mut Store<Sandbox>,
         event: &PostConfirmation,
         received: SystemTime,
-        pool: &PoolConfig,
+        settings: &Settings,
+        limits: &Limits,
     ) -> Result<Mapping, PluginError> {
-        let limits = &pool.limits;
         store.set_fuel(limits.fuel).map_err(PluginError::engine)?;
         let mapper = self.mapper.instantiate(&mut *store).map_err(|error| {
             match sandbox::name(&error, limits) {
@@ -157,7 +130,7 @@ impl Plugin {
         let user = wit::user(event, received);
         let outcome = mapper
             .poolhook_mapper_mapping()
-            .call_to_item(store, &user, pool.settings.as_json())
+            .call_to_item(store, &user, settings.as_json())
             .map_err(|error| sandbox::name(&error, limits))?;
         match outcome {
             Ok(Outcome::Put(fields)) => Ok(Mapping::Put(Fields::new(fields))),
@@ -168,14 +141,15 @@ impl Plugin {
 }
 
 /// What loads plugins: the engine, its clock, and what it links them to.
-struct Loader {
+pub struct Loader {
     engine: Engine,
     linker: Linker<Sandbox>,
 }
 
 impl Loader {
-    fn new() -> Result<Self, PluginError> {
-        let mut config = engine::config();
+    /// Starts the engine; once for a process, as it reserves room for instances.
+    pub fn new() -> Result<Self, PluginError> {
+        let mut config = engine::config(ENGINE).map_err(PluginError::engine)?;
         config.allocation_strategy(pool::of_slots());
         let engine = Engine::new(&config).map_err(PluginError::engine)?;
         let mut linker = Linker::new(&engine);
@@ -185,32 +159,75 @@ impl Loader {
         Ok(Self { engine, linker })
     }
 
-    /// Loads machine code that this very build made. Code from anywhere else
-    /// would run with the host's rights.
-    fn load_trusted_artifact(&self, artifact: &[u8]) -> wasmtime::Result<Component> {
-        #[expect(unsafe_code, reason = "machine code has no safe way in")]
-        // SAFETY: the callers pass what this build's compiler has made, just now
-        // or in the build script.
-        unsafe {
-            Component::deserialize(&self.engine, artifact)
-        }
+    /// The plugin that is built in: `<id, email>`.
+    pub fn default_plugin(&self) -> Result<Plugin, PluginError> {
+        let artifact = Artifact::made_here(DEFAULT);
+        let component = self.deserialize(&artifact).map_err(PluginError::engine)?;
+        self.link(PluginName::default(), None, artifact.bytes(), &component)
     }
 
+    /// Loads the artifact of the component with the digest `component`. Code for
+    /// another engine or target is refused.
+    pub fn load(
+        &self,
+        name: PluginName,
+        component: Digest,
+        artifact: &Artifact,
+    ) -> Result<Plugin, PluginError> {
+        let loaded = self
+            .deserialize(artifact)
+            .map_err(|error| PluginError::OtherEngine {
+                reason: format!("{error:#}"),
+            })?;
+        self.link(name, Some(component), artifact.bytes(), &loaded)
+    }
+
+    /// Compiles a component and loads it. Takes from milliseconds to minutes:
+    /// never in the sign-up path.
     #[cfg(feature = "compiler")]
-    fn compile(&self, name: PluginName, component: &[u8]) -> Result<Plugin, PluginError> {
-        let invalid = |error| PluginError::NotAComponent {
-            reason: format!("{error:#}"),
-        };
-        let artifact = compiler::precompile(env!("POOLHOOK_TARGET"), component).map_err(invalid)?;
+    pub fn compile(&self, name: PluginName, component: &[u8]) -> Result<Plugin, PluginError> {
+        let artifact = Artifact::made_here(precompile(component)?);
+        self.load_compiled(name, Digest::of(component), &artifact)
+    }
+
+    /// Loads what [`precompile`] has just made.
+    #[cfg(feature = "compiler")]
+    pub fn load_compiled(
+        &self,
+        name: PluginName,
+        component: Digest,
+        artifact: &Artifact,
+    ) -> Result<Plugin, PluginError> {
         // What compiles and does not load is larger than a slot.
         let too_many = |error| PluginError::TooManyParts {
             reason: format!("{error:#}"),
         };
-        let component = self.load_trusted_artifact(&artifact).map_err(too_many)?;
-        self.link(name, &component)
+        let loaded = self.deserialize(artifact).map_err(too_many)?;
+        self.link(name, Some(component), artifact.bytes(), &loaded)
     }
 
-    fn link(&self, name: PluginName, component: &Component) -> Result<Plugin, PluginError> {
+    /// The one way in for machine code.
+    fn deserialize(&self, artifact: &Artifact) -> wasmtime::Result<Component> {
+        #[expect(unsafe_code, reason = "machine code has no safe way in")]
+        // SAFETY: an `Artifact` is what poolhook's compiler has made: it comes
+        // from the build script or from `precompile`, or its digest is the one
+        // that poolhook's publisher has written into a release. A file of it is
+        // in a folder where nobody else may write.
+        unsafe {
+            match artifact.file() {
+                Some(file) => Component::deserialize_file(&self.engine, file),
+                None => Component::deserialize(&self.engine, artifact.as_slice()),
+            }
+        }
+    }
+
+    fn link(
+        &self,
+        name: PluginName,
+        digest: Option<Digest>,
+        artifact_bytes: usize,
+        component: &Component,
+    ) -> Result<Plugin, PluginError> {
         let kind = component.component_type();
         let mut imports = kind.imports(&self.engine).map(|(import, _)| import);
         if let Some(import) = imports.find(|import| !wit::IMPORTS.contains(import)) {
@@ -226,10 +243,23 @@ impl Loader {
         let mapper = MapperPre::new(instance).map_err(wrong_world)?;
         Ok(Plugin {
             name,
+            component: digest,
+            artifact_bytes,
             engine: self.engine.clone(),
             mapper,
         })
     }
+}
+
+/// Compiles a component to machine code for this build's engine and target.
+///
+/// Takes from milliseconds to minutes, and memory without a bound: for a
+/// component from outside, in a process with limits of its own.
+#[cfg(feature = "compiler")]
+pub fn precompile(component: &[u8]) -> Result<Vec<u8>, PluginError> {
+    compiler::precompile(ENGINE, TARGET, component).map_err(|error| PluginError::NotAComponent {
+        reason: format!("{error:#}"),
+    })
 }
 
 /// Counts the engine's epoch up by one each tick, for as long as it lives.

@@ -1,115 +1,219 @@
-//! The pools' configs in a folder: read at a pool's first event, then kept.
+//! The pools' configs: a blob for each, read at the pool's first event, kept,
+//! and looked at again from time to time.
 
-use std::collections::HashMap;
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
-use std::{fs, io};
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::config::{ConfigError, DEFAULTS_FILE, Defaults, PoolConfig};
+use crate::blobs::{Blob, BlobError, Blobs, ETag, Key, Read};
+use crate::cache::{Cache, Kept};
+use crate::config::{
+    ConfigError, DEFAULTS_FILE, Defaults, HOST_FILE, HostConfig, MAX_FILE_BYTES, PoolConfig,
+};
 use crate::event::UserPoolId;
+use crate::outcome::Failure;
 
-/// A folder of pool files, `<user pool id>.toml`, beside `defaults.toml`.
+/// What a config takes in memory beside its text, in bytes.
+const ENTRY_BYTES: u64 = 1024;
+
+/// Pools' files, `<user pool id>.toml`, beside `defaults.toml` and `host.toml`.
 pub struct Pools {
-    folder: PathBuf,
+    blobs: Arc<dyn Blobs>,
+    host: HostConfig,
+    /// One entry; a cache for its refreshing alone.
+    defaults: Cache<(), DefaultsFile>,
+    files: Cache<UserPoolId, PoolFile>,
+}
+
+struct DefaultsFile {
     defaults: Defaults,
-    read: RwLock<HashMap<UserPoolId, Arc<PoolConfig>>>,
+    etag: Option<ETag>,
+}
+
+struct PoolFile {
+    config: Arc<PoolConfig>,
+    etag: ETag,
+    /// The version of the defaults under it.
+    defaults: Option<ETag>,
+}
+
+/// A pool's config that is newer than the one in use.
+pub struct Newer {
+    file: PoolFile,
+    bytes: u64,
+}
+
+impl Newer {
+    /// The config.
+    pub fn config(&self) -> &PoolConfig {
+        &self.file.config
+    }
 }
 
 impl Pools {
-    /// Reads the folder's defaults. The pools' files are read when asked for,
-    /// so that ten thousand of them cost a cold start nothing.
-    pub fn open(folder: impl Into<PathBuf>) -> Result<Self, ConfigError> {
-        let folder = folder.into();
-        let unreadable = |reason| ConfigError::Unreadable {
-            file: name(&folder),
-            reason,
+    /// Reads `host.toml` and the defaults. The pools' files are read when asked
+    /// for, so that ten thousand of them cost a cold start nothing.
+    pub async fn open(blobs: Arc<dyn Blobs>) -> Result<Self, Failure> {
+        let host = match read(&*blobs, &Key::unchecked(HOST_FILE.into()), None).await? {
+            Read::Blob(blob) => {
+                let file = blobs.address(HOST_FILE);
+                HostConfig::parse(&file, text(&file, &blob)?)?
+            }
+            Read::Unchanged | Read::Absent => HostConfig::default(),
         };
-        if !fs::metadata(&folder).map_err(unreadable)?.is_dir() {
-            return Err(unreadable(ErrorKind::NotADirectory.into()));
-        }
-        let file = folder.join(DEFAULTS_FILE);
-        let defaults = match text(&file)? {
-            Some(text) => Defaults::parse(&name(&file), &text)?,
-            None => Defaults::default(),
+        let time_to_live = Duration::from_secs(host.refresh_seconds);
+        let pools = Self {
+            defaults: Cache::new(2, 1, time_to_live),
+            files: Cache::new(host.config_memory_bytes, 2 * ENTRY_BYTES, time_to_live),
+            blobs,
+            host,
         };
-        Ok(Self {
-            folder,
-            defaults,
-            read: RwLock::default(),
-        })
+        pools.defaults().await?;
+        Ok(pools)
+    }
+
+    /// What `host.toml` says.
+    pub fn host_config(&self) -> &HostConfig {
+        &self.host
     }
 
     /// The config of a pool. A pool without a file of its own is refused.
-    pub fn get(&self, pool: &UserPoolId) -> Result<Arc<PoolConfig>, ConfigError> {
-        let read = self.read.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(config) = read.get(pool) {
-            return Ok(Arc::clone(config));
+    pub async fn get(&self, pool: &UserPoolId) -> Result<Arc<PoolConfig>, Failure> {
+        let load = async {
+            match read(&*self.blobs, &key(pool), None).await? {
+                Read::Blob(blob) => self.parse(pool, blob).await,
+                Read::Unchanged | Read::Absent => Err(self.unknown(pool)),
+            }
+        };
+        let file = self.files.get_or_load(pool, load).await?;
+        Ok(Arc::clone(&file.value.config))
+    }
+
+    /// Whether it is time to look at a pool's config again. Says yes once; then
+    /// [`Pools::newer`] is to be called.
+    pub fn is_due(&self, pool: &UserPoolId) -> bool {
+        self.files.is_due(pool)
+    }
+
+    /// Reads a pool's config again, if it has changed; [`Pools::accept`] takes it
+    /// into use. A wrong one is an error, and the one from before stays. A pool
+    /// without a file is an error, and is forgotten.
+    pub async fn newer(&self, pool: &UserPoolId) -> Result<Option<Newer>, Failure> {
+        // Wrong defaults keep no pool from its own newer file.
+        let defaults_refreshed = self.refresh_defaults().await;
+        let Some(kept) = self.files.peek(pool) else {
+            return defaults_refreshed.map(|()| None);
+        };
+        let defaults = self.defaults().await?;
+        let same_defaults = kept.value.defaults == defaults.value.etag;
+        let known = same_defaults.then_some(&kept.value.etag);
+        match read(&*self.blobs, &key(pool), known).await? {
+            Read::Unchanged => defaults_refreshed.map(|()| None),
+            Read::Blob(blob) => {
+                let (file, bytes) = self.parse(pool, blob).await?;
+                Ok(Some(Newer { file, bytes }))
+            }
+            Read::Absent => {
+                self.files.remove(pool);
+                Err(self.unknown(pool))
+            }
         }
-        drop(read);
-        let config = Arc::new(self.read_file(pool)?);
-        let mut read = self.read.write().unwrap_or_else(PoisonError::into_inner);
-        read.insert(pool.clone(), Arc::clone(&config));
-        Ok(config)
     }
 
-    /// The pools of the folder's files, in the order of their names; an error
-    /// for a file that is not named after a pool.
-    pub fn list(&self) -> Result<Vec<Result<UserPoolId, ConfigError>>, ConfigError> {
-        let unreadable = |reason| ConfigError::Unreadable {
-            file: name(&self.folder),
-            reason,
-        };
-        let paths = fs::read_dir(&self.folder)
-            .map_err(unreadable)?
-            .map(|entry| Ok(entry?.path()));
-        let mut paths: Vec<_> = paths.collect::<Result<_, _>>().map_err(unreadable)?;
-        paths.sort_unstable();
-        paths.retain(|path| {
-            let toml = path
-                .extension()
-                .is_some_and(|extension| extension == "toml");
-            toml && path.file_name().is_some_and(|file| file != DEFAULTS_FILE)
+    /// Takes a newer config into use.
+    pub fn accept(&self, pool: &UserPoolId, Newer { file, bytes }: Newer) {
+        self.files.replace(pool, (file, bytes));
+    }
+
+    /// The pools that have files, in the order of their names; an error for a
+    /// file that is not named after a pool.
+    pub async fn list(&self) -> Result<Vec<Result<UserPoolId, ConfigError>>, Failure> {
+        let listed = self.blobs.list("").await?;
+        let names = listed.iter().filter_map(|blob| {
+            let name = blob.key.as_str();
+            let pool = !name.contains('/') && ![DEFAULTS_FILE, HOST_FILE].contains(&name);
+            name.strip_suffix(".toml").filter(|_| pool)
         });
-        let pool = |path: PathBuf| {
-            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-            let misnamed = |rule| ConfigError::Misnamed {
-                file: name(&path),
-                rule,
-            };
-            UserPoolId::parse(&stem).map_err(misnamed)
+        let pool = |name: &str| {
+            let file = || self.blobs.address(&format!("{name}.toml"));
+            UserPoolId::parse(name).map_err(|rule| ConfigError::Misnamed { file: file(), rule })
         };
-        Ok(paths.into_iter().map(pool).collect())
+        Ok(names.map(pool).collect())
     }
 
-    /// Where a pool's config lies.
-    pub fn file(&self, pool: &UserPoolId) -> PathBuf {
-        self.folder.join(format!("{pool}.toml"))
+    /// Where a pool's config lies, for people.
+    pub fn address(&self, pool: &UserPoolId) -> String {
+        self.blobs.address(key(pool).as_str())
     }
 
-    fn read_file(&self, pool: &UserPoolId) -> Result<PoolConfig, ConfigError> {
-        let file = self.file(pool);
-        let unknown = || ConfigError::UnknownPool {
+    async fn parse(&self, pool: &UserPoolId, blob: Blob) -> Result<(PoolFile, u64), Failure> {
+        let defaults = self.defaults().await?;
+        let file = self.address(pool);
+        let text = text(&file, &blob)?;
+        let config = PoolConfig::parse(pool, &defaults.value.defaults, &file, text)?;
+        let bytes = ENTRY_BYTES + 2 * blob.bytes.len() as u64;
+        let file = PoolFile {
+            config: Arc::new(config),
+            etag: blob.etag,
+            defaults: defaults.value.etag.clone(),
+        };
+        Ok((file, bytes))
+    }
+
+    fn unknown(&self, pool: &UserPoolId) -> Failure {
+        let pool = ConfigError::UnknownPool {
             pool: pool.to_string(),
-            file: name(&file),
+            file: self.address(pool),
         };
-        let text = text(&file)?.ok_or_else(unknown)?;
-        PoolConfig::parse(pool, &self.defaults, &name(&file), &text)
+        pool.into()
+    }
+
+    async fn defaults(&self) -> Result<Arc<Kept<DefaultsFile>>, Failure> {
+        let load = async { self.parse_defaults(read_defaults(&*self.blobs, None).await?) };
+        self.defaults.get_or_load(&(), load).await
+    }
+
+    async fn refresh_defaults(&self) -> Result<(), Failure> {
+        if !self.defaults.is_due(&()) {
+            return Ok(());
+        }
+        let known = self.defaults().await?;
+        let found = read_defaults(&*self.blobs, known.value.etag.as_ref()).await?;
+        if found != Read::Unchanged {
+            self.defaults.replace(&(), self.parse_defaults(found)?);
+        }
+        Ok(())
+    }
+
+    fn parse_defaults(&self, found: Read) -> Result<(DefaultsFile, u64), Failure> {
+        let file = self.blobs.address(DEFAULTS_FILE);
+        let defaults = match found {
+            Read::Blob(blob) => DefaultsFile {
+                defaults: Defaults::parse(&file, text(&file, &blob)?)?,
+                etag: Some(blob.etag),
+            },
+            Read::Unchanged | Read::Absent => DefaultsFile {
+                defaults: Defaults::default(),
+                etag: None,
+            },
+        };
+        Ok((defaults, 1))
     }
 }
 
-fn name(path: &Path) -> String {
-    path.display().to_string()
+fn key(pool: &UserPoolId) -> Key {
+    Key::unchecked(format!("{pool}.toml"))
 }
 
-/// A file's text; none if there is no such file.
-fn text(file: &Path) -> Result<Option<String>, ConfigError> {
-    match fs::read_to_string(file) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(reason) => Err(ConfigError::Unreadable {
-            file: name(file),
-            reason,
-        }),
-    }
+async fn read(blobs: &dyn Blobs, key: &Key, known: Option<&ETag>) -> Result<Read, BlobError> {
+    blobs.get(key, known, MAX_FILE_BYTES as u64).await
+}
+
+async fn read_defaults(blobs: &dyn Blobs, known: Option<&ETag>) -> Result<Read, BlobError> {
+    read(blobs, &Key::unchecked(DEFAULTS_FILE.into()), known).await
+}
+
+fn text<'a>(file: &str, blob: &'a Blob) -> Result<&'a str, ConfigError> {
+    std::str::from_utf8(&blob.bytes).map_err(|_| ConfigError::NotText {
+        file: file.to_owned(),
+    })
 }

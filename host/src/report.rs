@@ -6,6 +6,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 use crate::config::{PluginName, TableName};
+use crate::digest::Digest;
 use crate::event::UserPoolId;
 use crate::item::Item;
 use crate::outcome::{Failure, Outcome, Skip};
@@ -27,6 +28,8 @@ pub struct Trace {
     pub user_pool_id: Option<UserPoolId>,
     /// The pool's plugin.
     pub plugin: Option<PluginName>,
+    /// The digest of its component; none for a built-in one.
+    pub component: Option<Digest>,
     /// The fuel that the plugin used.
     pub fuel: u64,
     /// What the plugin logged.
@@ -45,6 +48,7 @@ pub struct Trace {
 pub(crate) enum Step {
     Event,
     Config,
+    Load,
     Plugin,
     Check,
     Store,
@@ -59,6 +63,8 @@ pub struct Micros {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub config: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub load: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub plugin: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub check: Option<u64>,
@@ -72,6 +78,7 @@ impl Trace {
         Self {
             user_pool_id: None,
             plugin: None,
+            component: None,
             fuel: 0,
             log: Vec::new(),
             table: None,
@@ -107,6 +114,7 @@ impl Trace {
         let micros = match step {
             Step::Event => &mut self.micros.event,
             Step::Config => &mut self.micros.config,
+            Step::Load => &mut self.micros.load,
             Step::Plugin => &mut self.micros.plugin,
             Step::Check => &mut self.micros.check,
             Step::Store => &mut self.micros.store,
@@ -140,6 +148,7 @@ impl Report {
             request_id,
             user_pool_id: trace.user_pool_id.as_ref().map(UserPoolId::as_str),
             plugin: trace.plugin.as_ref().map(PluginName::as_str),
+            component: trace.component,
             table: trace.table.as_ref().map(TableName::as_str),
             outcome: self.outcome_name(),
             skipped_by: match &self.outcome {
@@ -178,6 +187,8 @@ struct EventLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     plugin: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    component: Option<Digest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     table: Option<&'a str>,
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -208,6 +219,6 @@ fn loggable(failure: &Failure) -> Option<String> {
 }
 
 /// Serializing these structs to memory cannot fail.
-fn json(line: &impl Serialize) -> String {
+pub(crate) fn json(line: &impl Serialize) -> String {
     serde_json::to_string(line).unwrap_or_default()
 }

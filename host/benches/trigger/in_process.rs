@@ -4,13 +4,16 @@ use std::error::Error;
 use std::fs;
 use std::hint::black_box;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use poolhook::config::{PluginName, Table, Write};
+use poolhook::blobs::dir::Dir;
+use poolhook::config::{PluginRef, Table, Write};
 use poolhook::event::{PostConfirmation, UserPoolId};
 use poolhook::host::{Host, Outcome};
 use poolhook::item::Item;
-use poolhook::plugin::{Mapping, Plugins};
+use poolhook::plugin::Mapping;
+use poolhook::plugins::Plugins;
 use poolhook::pools::Pools;
 use poolhook::store::{ItemStore, Put, StoreError};
 use tokio::runtime::Runtime;
@@ -71,6 +74,17 @@ pub(crate) fn measure(folder: &Path, rounds: usize) -> Result<InProcess, Box<dyn
     })
 }
 
+fn runtime() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+}
+
+fn open(runtime: &Runtime, folder: &Path) -> Result<Pools, Box<dyn Error>> {
+    let blobs = Arc::new(Dir::open(folder)?);
+    Ok(runtime.block_on(Pools::open(blobs))?)
+}
+
 fn start(rounds: usize) -> Result<Duration, Box<dyn Error>> {
     let mut times = Vec::new();
     for _ in 0..rounds {
@@ -85,15 +99,20 @@ fn start(rounds: usize) -> Result<Duration, Box<dyn Error>> {
 fn sandbox(folder: &Path, rounds: usize) -> Result<Duration, Box<dyn Error>> {
     const EVENTS: u32 = 2000;
     let plugins = Plugins::builtin()?;
-    let plugin = plugins.get(&PluginName::default())?;
-    let config = Pools::open(folder)?.get(&UserPoolId::parse(&pool(0))?)?;
+    let runtime = runtime()?;
+    let plugin = runtime.block_on(plugins.get(&PluginRef::default()))?;
+    let config = open(&runtime, folder)?;
+    let config = runtime.block_on(config.get(&UserPoolId::parse(&pool(0))?))?;
     let events = (0..EVENTS as usize)
         .map(|n| PostConfirmation::parse(Event::new(&pool(0), n).raw.as_bytes()))
         .collect::<Result<Vec<_>, _>>()?;
     let received = SystemTime::now();
     per_one(rounds, EVENTS, || {
         for event in &events {
-            let Mapping::Put(fields) = plugin.run(event, received, &config).mapping? else {
+            let Mapping::Put(fields) = plugin
+                .run(event, received, &config.settings, &config.limits)
+                .mapping?
+            else {
                 return Err("the default plugin skips nobody".into());
             };
             let item = fields.into_item()?;
@@ -113,23 +132,24 @@ fn lookups(one: &Path, many: &Path, rounds: usize) -> Result<(Duration, Pair), B
     let shuffled: Vec<_> = shuffled().map(|n| ids[n].clone()).collect();
     let same = vec![ids[0].clone(); MANY];
 
-    let pools = Pools::open(many)?;
+    let runtime = runtime()?;
+    let pools = open(&runtime, many)?;
     let mut first = Vec::new();
     for id in &shuffled {
         let started = Instant::now();
-        black_box(pools.get(id)?);
+        black_box(runtime.block_on(pools.get(id))?);
         first.push(started.elapsed());
     }
     let look_up = |pools: &Pools, ids: &[UserPoolId]| {
         per_one(rounds, MANY as u32, || {
             for id in ids {
-                black_box(pools.get(id)?);
+                black_box(runtime.block_on(pools.get(id))?);
             }
             Ok(())
         })
     };
     let pair = Pair {
-        one: look_up(&Pools::open(one)?, &same)?,
+        one: look_up(&open(&runtime, one)?, &same)?,
         many: look_up(&pools, &shuffled)?,
     };
     Ok((median(first), pair))
@@ -138,10 +158,10 @@ fn lookups(one: &Path, many: &Path, rounds: usize) -> Result<(Duration, Pair), B
 /// The whole event path, with one pool and with many, in turn.
 fn events(one: &Path, many: &Path, rounds: usize) -> Result<Pair, Box<dyn Error>> {
     const EVENTS: u32 = 2000;
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let runtime = runtime()?;
     let host = |folder| -> Result<_, Box<dyn Error>> {
         Ok(Host::new(
-            Pools::open(folder)?,
+            open(&runtime, folder)?,
             Plugins::builtin()?,
             Nowhere,
         ))

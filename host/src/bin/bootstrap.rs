@@ -12,11 +12,11 @@
     reason = "Lambda's log is what we print"
 )]
 
+use std::ffi::OsStr;
 use std::panic::AssertUnwindSafe;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use std::{env, fmt};
 
 use futures_util::FutureExt as _;
@@ -24,14 +24,27 @@ use lambda_runtime::tower::layer::layer_fn;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, LambdaInvocation, Runtime, service_fn};
 use lambda_runtime_api_client::body::Body;
 use lambda_runtime_api_client::{PooledClient, build_request};
+use poolhook::aws::{self, SdkConfig};
+use poolhook::blobs::dir::Dir;
+use poolhook::blobs::s3::{Patience, S3};
+use poolhook::blobs::{BlobError, Blobs, Location};
+use poolhook::config::{ConfigError, HostConfig};
 use poolhook::host::{Failure, Host};
-use poolhook::plugin::Plugins;
+use poolhook::plugin::ArtifactFiles;
+use poolhook::plugins::Plugins;
 use poolhook::pools::Pools;
+use poolhook::releases::Releases;
 use poolhook::store::dynamodb::DynamoDb;
 use serde_json::json;
 
-/// Where the config lies, if not in `config` beside the binary.
+/// Where the config lies, if not in `config` beside the binary: a folder, or
+/// `s3://bucket/prefix`.
 const CONFIG: &str = "POOLHOOK_CONFIG";
+/// Where published plugins lie, in the same way; unset, there are none.
+const BLOBS: &str = "POOLHOOK_BLOBS";
+/// Looking for newer configs and releases may keep the function from its next
+/// event for so long; it is done long before, as a rule.
+const SETTLE: Duration = Duration::from_secs(1);
 /// Managed instances tell apart the attempts of one request by this header.
 const INVOCATION_ID: &str = "lambda-runtime-invocation-id";
 
@@ -80,21 +93,45 @@ async fn serve() -> Result<(), Error> {
 }
 
 async fn host() -> Result<Host<DynamoDb>, Failure> {
-    let pools = Pools::open(config_folder())?;
-    let plugins = Plugins::builtin()?;
-    Ok(Host::new(
-        pools,
-        plugins,
-        DynamoDb::from_environment().await,
-    ))
+    let aws = aws::config().await;
+    let pools = Pools::open(open(&aws, config_location()?)?).await?;
+    let mut plugins = Plugins::builtin()?;
+    if let Some(location) = env::var_os(BLOBS) {
+        let releases = Releases::new(open(&aws, location_of(BLOBS, &location)?)?);
+        let files = artifact_files(pools.host_config());
+        plugins = plugins.with_published(releases, files, pools.host_config());
+    }
+    Ok(Host::new(pools, plugins, DynamoDb::new(&aws)))
 }
 
-fn config_folder() -> PathBuf {
+fn open(aws: &SdkConfig, location: Location) -> Result<Arc<dyn Blobs>, BlobError> {
+    Ok(match location {
+        Location::Folder(folder) => Arc::new(Dir::open(folder)?),
+        Location::Bucket { name, prefix } => Arc::new(S3::new(aws, name, prefix, Patience::SignUp)),
+    })
+}
+
+fn config_location() -> Result<Location, ConfigError> {
     let beside_binary = || {
         let binary = env::current_exe().unwrap_or_default();
-        binary.with_file_name("config")
+        Ok(Location::Folder(binary.with_file_name("config")))
     };
-    env::var_os(CONFIG).map_or_else(beside_binary, PathBuf::from)
+    env::var_os(CONFIG).map_or_else(beside_binary, |location| location_of(CONFIG, &location))
+}
+
+fn location_of(variable: &'static str, location: &OsStr) -> Result<Location, ConfigError> {
+    let location = location.to_str().and_then(|text| text.parse().ok());
+    location.ok_or(ConfigError::BadLocation { variable })
+}
+
+/// In the folder that lives as long as the function's environment. Without it,
+/// plugins are copied into memory: slower, but no reason to serve nobody.
+fn artifact_files(config: &HostConfig) -> Option<ArtifactFiles> {
+    let folder = ArtifactFiles::own_folder(&env::temp_dir());
+    let files = ArtifactFiles::open(&folder, config.plugin_disk_bytes);
+    files
+        .inspect_err(|error| eprintln!("cannot use {}: {error}", folder.display()))
+        .ok()
 }
 
 /// What answers invocations.
@@ -145,14 +182,21 @@ impl Trigger {
         match failure {
             None => {
                 self.post(format!("invocation/{request_id}/response"), attempt, body)
-                    .await
+                    .await?;
             }
             Some(failure) => {
                 let body = serde_json::to_vec(&failure)?;
                 self.post(format!("invocation/{request_id}/error"), attempt, body)
-                    .await
+                    .await?;
             }
         }
+        // Cognito has its answer. As soon as the next event is asked for, Lambda
+        // may put this process to sleep, with whatever is going on in it.
+        host.settle(SETTLE).await;
+        for notice in host.notices() {
+            println!("{}", notice.log_line());
+        }
+        Ok(())
     }
 
     /// Posts to the Runtime API. If it refuses (the invocation has timed out,

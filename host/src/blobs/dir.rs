@@ -24,11 +24,10 @@ impl Dir {
     /// A folder that exists.
     pub fn open(root: impl Into<PathBuf>) -> Result<Self, BlobError> {
         let root = root.into();
-        let folder = fs::metadata(&root).and_then(|found| match found.is_dir() {
-            true => Ok(()),
-            false => Err(ErrorKind::NotADirectory.into()),
-        });
-        folder.map_err(|error| failed(&root, error))?;
+        let found = fs::metadata(&root).map_err(|error| failed(&root, error))?;
+        if !found.is_dir() {
+            return Err(failed(&root, ErrorKind::NotADirectory.into()));
+        }
         Ok(Self { root })
     }
 

@@ -1,1 +1,275 @@
 //! Blobs in an S3 bucket, below a prefix: the only file that knows its SDK.
+
+use std::error::Error;
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::Builder;
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use aws_sdk_s3::primitives::{ByteStream, DateTime};
+use aws_sdk_s3::types::Object;
+
+use crate::aws::SdkConfig;
+use crate::blobs::{Blob, BlobError, Blobs, Condition, ETag, Key, Listed, Read, Stored, Work};
+use crate::timestamp::Timestamp;
+
+/// A prefix of a bucket's keys.
+///
+/// Needs `s3:GetObject`, `s3:PutObject` and `s3:DeleteObject` on what is below
+/// the prefix, as far as they are used, and `s3:ListBucket` on the bucket also
+/// where nothing is listed: without it, S3 says of a key that is not there that
+/// access is denied.
+///
+/// A `modified` is of whole seconds.
+#[derive(Debug)]
+pub struct S3 {
+    client: Client,
+    bucket: String,
+    prefix: String,
+    patience: Patience,
+}
+
+/// How long a call may take, its retries and all of its bytes included. The SDK
+/// by itself would wait for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// 2 s: somebody signs up, and Cognito waits 5 s for everything.
+    SignUp,
+    /// 60 s, in which some 32 MiB come or go: nobody waits at the other end.
+    Batch,
+}
+
+impl Patience {
+    fn connect(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::SignUp => 1,
+            Self::Batch => 3,
+        })
+    }
+
+    fn attempt(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::SignUp => 1,
+            Self::Batch => 30,
+        })
+    }
+
+    fn all(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::SignUp => 2,
+            Self::Batch => 60,
+        })
+    }
+}
+
+impl S3 {
+    /// The blobs of `bucket` whose keys begin with `prefix`, which is empty or
+    /// ends with a slash, as in [`Location`](crate::blobs::Location).
+    pub fn new(shared: &SdkConfig, bucket: String, prefix: String, patience: Patience) -> Self {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(patience.connect())
+            .operation_attempt_timeout(patience.attempt());
+        let config = Builder::from(shared)
+            .timeout_config(timeouts.build())
+            .retry_config(RetryConfig::standard());
+        Self {
+            client: Client::from_conf(config.build()),
+            bucket,
+            prefix,
+            patience,
+        }
+    }
+
+    async fn read(&self, key: &Key, known: Option<&ETag>, max: u64) -> Result<Read, BlobError> {
+        let request = self.client.get_object().bucket(&self.bucket);
+        let request = request
+            .key(self.full(key.as_str()))
+            .set_if_none_match(known.map(|etag| etag.0.clone()));
+        match request.send().await {
+            Ok(found) => self.receive(key, found, max).await.map(Read::Blob),
+            Err(error) => match answer(&error) {
+                (304, _) => Ok(Read::Unchanged),
+                (404, "NoSuchKey") => Ok(Read::Absent),
+                _ => Err(self.failed(key.as_str(), error)),
+            },
+        }
+    }
+
+    /// A body that breaks off is not asked for again: the caller's next read is.
+    async fn receive(&self, key: &Key, from: GetObjectOutput, max: u64) -> Result<Blob, BlobError> {
+        let too_large = |bytes| BlobError::TooLarge {
+            address: self.address(key.as_str()),
+            bytes,
+            max_bytes: max,
+        };
+        let announced = from.content_length().and_then(|n| u64::try_from(n).ok());
+        if let Some(bytes) = announced.filter(|bytes| *bytes > max) {
+            return Err(too_large(bytes));
+        }
+        let modified = from.last_modified().and_then(timestamp);
+        let (Some(etag), Some(modified)) = (from.e_tag, modified) else {
+            return Err(
+                self.unavailable(key.as_str(), "the answer has no ETag or no Last-Modified")
+            );
+        };
+        let mut body = from.body;
+        let mut bytes = Vec::new();
+        loop {
+            let chunk = body.try_next().await;
+            let Some(chunk) = chunk.map_err(|error| self.unavailable(key.as_str(), error))? else {
+                break;
+            };
+            // Also where no length was announced.
+            let so_far = (bytes.len() as u64).saturating_add(chunk.len() as u64);
+            if so_far > max {
+                return Err(too_large(so_far));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(Blob {
+            bytes,
+            etag: ETag(etag),
+            modified,
+        })
+    }
+
+    /// Where an attempt's answer is lost, the next one may find that attempt's
+    /// blob and fail on its condition. So a failed condition means that the blob
+    /// has to be read again, and it may turn out to be the caller's own.
+    async fn write(
+        &self,
+        key: &Key,
+        bytes: Vec<u8>,
+        condition: Condition,
+    ) -> Result<Stored, BlobError> {
+        let request = self.client.put_object().bucket(&self.bucket);
+        let request = request
+            .key(self.full(key.as_str()))
+            .body(ByteStream::from(bytes));
+        let request = match condition {
+            Condition::Any => request,
+            Condition::Absent => request.if_none_match("*"),
+            Condition::Is(ETag(etag)) => request.if_match(etag),
+        };
+        match request.send().await {
+            Ok(_) => Ok(Stored::Written),
+            Err(error) => match answer(&error) {
+                // Not that version or some version, another write at the same
+                // time, no version at all.
+                (412, _) | (409, "ConditionalRequestConflict") | (404, "NoSuchKey") => {
+                    Ok(Stored::ConditionFailed)
+                }
+                _ => Err(self.failed(key.as_str(), error)),
+            },
+        }
+    }
+
+    /// S3 lists keys in the order of their UTF-8, which is also [`Key`]'s.
+    async fn list_all(&self, prefix: &str) -> Result<Vec<Listed>, BlobError> {
+        let request = self.client.list_objects_v2().bucket(&self.bucket);
+        let mut pages = request.prefix(self.full(prefix)).into_paginator().send();
+        let mut found = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| self.failed(prefix, error))?;
+            found.extend(page.contents().iter().filter_map(|o| self.listed(o)));
+        }
+        Ok(found)
+    }
+
+    /// None for what is no blob of ours, such as a console's `folder/`.
+    fn listed(&self, object: &Object) -> Option<Listed> {
+        let key = object.key()?.strip_prefix(&self.prefix)?;
+        Some(Listed {
+            key: Key::try_from(key.to_owned()).ok()?,
+            bytes: u64::try_from(object.size()?).ok()?,
+            modified: timestamp(object.last_modified()?)?,
+        })
+    }
+
+    async fn remove(&self, key: &Key) -> Result<(), BlobError> {
+        let request = self.client.delete_object().bucket(&self.bucket);
+        let removed = request.key(self.full(key.as_str())).send().await;
+        let removed = removed.map_err(|error| self.failed(key.as_str(), error));
+        removed.map(|_| ())
+    }
+
+    /// The attempts' time limits end with an answer's head; this one does not.
+    async fn in_time<T>(
+        &self,
+        key: &str,
+        work: impl Future<Output = Result<T, BlobError>>,
+    ) -> Result<T, BlobError> {
+        let done = tokio::time::timeout(self.patience.all(), work).await;
+        done.unwrap_or_else(|late| Err(self.unavailable(key, late)))
+    }
+
+    fn full(&self, key: &str) -> String {
+        format!("{}{key}", self.prefix)
+    }
+
+    /// By S3's [status and code][doc].
+    ///
+    /// [doc]: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+    fn failed<E>(&self, key: &str, error: SdkError<E>) -> BlobError
+    where
+        E: Error + ProvideErrorMetadata + Send + Sync + 'static,
+    {
+        match answer(&error) {
+            (404, "NoSuchBucket") => BlobError::NoBucket {
+                bucket: self.bucket.clone(),
+            },
+            // Tokens that are no good come as 400.
+            (403, code)
+            | (400, code @ ("ExpiredToken" | "InvalidToken" | "TokenRefreshRequired")) => {
+                BlobError::AccessDenied {
+                    address: self.address(key),
+                    code: code.to_owned(),
+                }
+            }
+            _ => self.unavailable(key, error),
+        }
+    }
+
+    fn unavailable(&self, key: &str, source: impl Into<Box<dyn Error + Send + Sync>>) -> BlobError {
+        BlobError::Unavailable {
+            address: self.address(key),
+            source: source.into(),
+        }
+    }
+}
+
+impl Blobs for S3 {
+    fn get<'a>(&'a self, key: &'a Key, known: Option<&'a ETag>, max_bytes: u64) -> Work<'a, Read> {
+        Box::pin(self.in_time(key.as_str(), self.read(key, known, max_bytes)))
+    }
+
+    fn put<'a>(&'a self, key: &'a Key, bytes: Vec<u8>, condition: Condition) -> Work<'a, Stored> {
+        Box::pin(self.in_time(key.as_str(), self.write(key, bytes, condition)))
+    }
+
+    fn list<'a>(&'a self, prefix: &'a str) -> Work<'a, Vec<Listed>> {
+        Box::pin(self.in_time(prefix, self.list_all(prefix)))
+    }
+
+    fn delete<'a>(&'a self, key: &'a Key) -> Work<'a, ()> {
+        Box::pin(self.in_time(key.as_str(), self.remove(key)))
+    }
+
+    fn address(&self, key: &str) -> String {
+        format!("s3://{}/{}{key}", self.bucket, self.prefix)
+    }
+}
+
+/// The status and code of S3's answer; 0 and nothing where there was none.
+fn answer<E: ProvideErrorMetadata>(error: &SdkError<E>) -> (u16, &str) {
+    let response = error.raw_response();
+    let status = response.map_or(0, |response| response.status().as_u16());
+    (status, error.code().unwrap_or_default())
+}
+
+fn timestamp(time: &DateTime) -> Option<Timestamp> {
+    SystemTime::try_from(*time).ok().map(Timestamp::from)
+}

@@ -32,13 +32,17 @@ pub enum ConfigError {
         /// What the name must be.
         rule: BadUserPoolId,
     },
-    /// A file or folder that cannot be read.
-    #[error("cannot read {file}: {reason}")]
-    Unreadable {
+    /// An environment variable that should name a place and does not.
+    #[error("{variable} must be a folder, or s3://BUCKET or s3://BUCKET/PREFIX")]
+    BadLocation {
+        /// Its name.
+        variable: &'static str,
+    },
+    /// A file that is no text.
+    #[error("cannot read {file}: it is not UTF-8")]
+    NotText {
         /// Its path.
         file: String,
-        /// The system's reason.
-        reason: std::io::Error,
     },
     /// A file that is wrong, with every mistake found.
     #[error("{}", Problem::lines(problems, file))]
@@ -49,7 +53,9 @@ pub enum ConfigError {
         problems: Vec<Problem>,
     },
     /// A plugin that this host does not have.
-    #[error("the plugin `{plugin}` is not known; this host has: {known}")]
+    #[error(
+        "the plugin `{plugin}` is not known; this host has: {known}, and no place for published ones (`POOLHOOK_BLOBS`)"
+    )]
     UnknownPlugin {
         /// The name in the config.
         plugin: String,
@@ -64,7 +70,8 @@ impl ConfigError {
         match self {
             Self::UnknownPool { .. } => "Config.UnknownPool",
             Self::Misnamed { .. } => "Config.Misnamed",
-            Self::Unreadable { .. } => "Config.Unreadable",
+            Self::BadLocation { .. } => "Config.BadLocation",
+            Self::NotText { .. } => "Config.NotText",
             Self::Invalid { .. } => "Config.Invalid",
             Self::UnknownPlugin { .. } => "Config.UnknownPlugin",
         }

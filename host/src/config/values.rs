@@ -3,9 +3,10 @@
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use toml::Value;
 
+use crate::digest::Digest;
 use crate::event::{PostConfirmation, TriggerSource};
 
 /// A DynamoDB table's name.
@@ -39,8 +40,8 @@ impl fmt::Display for TableName {
 }
 
 /// A mapping plugin's name.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct PluginName(String);
 
 impl PluginName {
@@ -68,9 +69,58 @@ impl TryFrom<String> for PluginName {
     }
 }
 
+impl From<PluginName> for String {
+    fn from(name: PluginName) -> Self {
+        name.0
+    }
+}
+
 impl fmt::Display for PluginName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// Which plugin a pool runs: a name, and whether it follows that plugin's live
+/// release or is pinned to one component: `acme`, or `acme@sha256:<digest>`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct PluginRef {
+    /// The plugin's name.
+    pub name: PluginName,
+    /// The digest of the component that it is pinned to.
+    pub pin: Option<Digest>,
+}
+
+impl From<PluginName> for PluginRef {
+    fn from(name: PluginName) -> Self {
+        Self { name, pin: None }
+    }
+}
+
+impl TryFrom<String> for PluginRef {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        const PIN: &str = "must be a plugin's name or, to pin a release, NAME@sha256: and 64 lower-case hexadecimal digits";
+        let Some((name, pin)) = text.split_once('@') else {
+            return PluginName::try_from(text).map(Self::from);
+        };
+        let name = PluginName::try_from(name.to_owned())?;
+        let pin = pin.strip_prefix("sha256:").ok_or(PIN)?;
+        let pin = pin.parse().map_err(|_| PIN)?;
+        Ok(Self {
+            name,
+            pin: Some(pin),
+        })
+    }
+}
+
+impl fmt::Display for PluginRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.name)?;
+        self.pin
+            .map_or(Ok(()), |digest| write!(f, "@sha256:{digest}"))
     }
 }
 
@@ -147,6 +197,19 @@ impl Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self("{}".to_owned())
+    }
+}
+
+impl Settings {
+    /// The settings in a JSON document, which must be an object.
+    pub fn from_json(json: &[u8]) -> Result<Self, serde_json::Error> {
+        let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(json)?;
+        Ok(Self(serde_json::Value::Object(object).to_string()))
+    }
+
+    /// The settings in a TOML document.
+    pub fn from_toml(text: &str) -> Result<Self, toml::de::Error> {
+        toml::from_str(text)
     }
 }
 

@@ -2,11 +2,14 @@
 //! which loads, both include this file: an artifact loads only where these
 //! settings are the same.
 
-use wasmtime::Config;
+use wasmtime::{Config, ModuleVersionStrategy, Result};
 
 /// Fuel and epochs bound a plugin's run; nothing that a mapping does not need
 /// (async, backtraces, unwinding) is compiled in.
-pub(crate) fn config() -> Config {
+///
+/// Every artifact carries `engine`, and loads where this is the same: wasmtime by
+/// itself compares its major version alone.
+pub(crate) fn config(engine: &str) -> Result<Config> {
     let mut config = Config::new();
     config
         .consume_fuel(true)
@@ -15,6 +18,7 @@ pub(crate) fn config() -> Config {
         .wasm_relaxed_simd(false)
         .wasm_backtrace_max_frames(None)
         .generate_address_map(false)
-        .native_unwind_info(false);
-    config
+        .native_unwind_info(false)
+        .module_version(ModuleVersionStrategy::Custom(engine.to_owned()))?;
+    Ok(config)
 }

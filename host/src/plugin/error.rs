@@ -1,5 +1,7 @@
 //! How a plugin can fail, each way with its name.
 
+use crate::digest::Digest;
+
 /// Why a plugin cannot be loaded, or what ended its run.
 ///
 /// No text here holds a value of the user's; the plugin's own words are in
@@ -30,6 +32,27 @@ pub enum PluginError {
     #[error("the component has too many parts: {reason}")]
     TooManyParts {
         /// Which, and how many are allowed.
+        reason: String,
+    },
+    /// Machine code that is not what the release says: damaged, cut off, forged,
+    /// or another component's.
+    #[error(
+        "the artifact is not the one of the release: its SHA-256 is {found}, not {expected}; `poolhook plugin rebuild` makes it anew"
+    )]
+    ArtifactAltered {
+        /// The digest in the release.
+        expected: Digest,
+        /// The digest of the bytes.
+        found: Digest,
+    },
+    /// Machine code for another engine, or for another processor.
+    #[error(
+        "the artifact was made for another engine or target than this host's ({}, {}); `poolhook plugin rebuild` makes one for it: {reason}",
+        super::ENGINE,
+        super::TARGET
+    )]
+    OtherEngine {
+        /// What differs.
         reason: String,
     },
     /// The plugin's own error: it cannot map this user.
@@ -122,6 +145,8 @@ impl PluginError {
             Self::ForbiddenImport { .. } => "Plugin.ForbiddenImport",
             Self::WrongWorld { .. } => "Plugin.WrongWorld",
             Self::TooManyParts { .. } => "Plugin.TooManyParts",
+            Self::ArtifactAltered { .. } => "Plugin.ArtifactAltered",
+            Self::OtherEngine { .. } => "Plugin.OtherEngine",
             Self::Refused { .. } => "Plugin.Refused",
             Self::FuelLimit { .. } => "Plugin.FuelLimit",
             Self::TimeLimit { .. } => "Plugin.TimeLimit",

@@ -29,6 +29,11 @@ impl Sandbox {
         }
     }
 
+    /// What was taken of the limits' memory.
+    pub(super) fn memory_bytes(&self, limits: &Limits) -> usize {
+        limits.memory_bytes - self.memory_left
+    }
+
     pub(super) fn log(&mut self, line: LogLine) -> Result<(), LogLimit> {
         let cost = line.message.len() + LOG_LINE_BYTES;
         self.log_left = self.log_left.checked_sub(cost).ok_or(LogLimit)?;

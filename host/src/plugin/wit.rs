@@ -21,6 +21,9 @@ mod bindings {
 pub(super) use bindings::exports::poolhook::mapper::mapping::{Outcome, User};
 pub(super) use bindings::{Mapper, MapperPre};
 
+/// The world whose plugins this host runs.
+pub const WORLD: &str = "poolhook:mapper/mapper@0.1.0";
+
 /// What a plugin may import. `types` holds types alone; many a tool imports it.
 pub(super) const IMPORTS: [&str; 2] = [
     "poolhook:mapper/logging@0.1.0",

@@ -4,17 +4,17 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::Builder;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{Builder, Region};
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue as Sdk;
 
 use super::{ItemStore, Put, StoreError};
+use crate::aws::SdkConfig;
 use crate::config::{Table, Write};
 use crate::item::{AttributeValue, Item, Number};
 
@@ -32,25 +32,10 @@ pub struct DynamoDb {
 }
 
 impl DynamoDb {
-    /// With credentials, endpoint (`AWS_ENDPOINT_URL_DYNAMODB`) and the rest
-    /// from where AWS's tools look for them.
-    pub async fn from_environment() -> Self {
-        Self::load(aws_config::defaults(BehaviorVersion::latest())).await
-    }
-
-    /// With what is set here, and the rest from the environment.
-    pub async fn load(config: ConfigLoader) -> Self {
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT)
-            .operation_attempt_timeout(ATTEMPT)
-            .operation_timeout(ALL_ATTEMPTS);
-        let shared = config
-            .timeout_config(timeouts.build())
-            .retry_config(RetryConfig::standard())
-            .load()
-            .await;
+    /// With the credentials and endpoint of this config.
+    pub fn new(shared: &SdkConfig) -> Self {
         Self {
-            shared,
+            shared: shared.clone(),
             clients: Mutex::default(),
         }
     }
@@ -60,7 +45,14 @@ impl DynamoDb {
         if let Some(client) = clients.get(region) {
             return client.clone();
         }
-        let config = Builder::from(&self.shared).region(Region::new(region.to_owned()));
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT)
+            .operation_attempt_timeout(ATTEMPT)
+            .operation_timeout(ALL_ATTEMPTS);
+        let config = Builder::from(&self.shared)
+            .region(Region::new(region.to_owned()))
+            .timeout_config(timeouts.build())
+            .retry_config(RetryConfig::standard());
         let client = Client::from_conf(config.build());
         clients.insert(region.to_owned(), client.clone());
         client

@@ -131,7 +131,7 @@ fn what_cannot_be_done_is_said_with_the_way_out() {
     for (arguments, expected) in [
         (&["items", "User"][..], "`poolhook run` makes one"),
         (&["run", "nowhere.json"], "cannot read nowhere.json"),
-        (&["run", "--config", "nowhere", "-"], "cannot read nowhere"),
+        (&["run", "--config", "nowhere", "-"], "cannot reach nowhere"),
         (&["run"], "Usage:"),
         (&["plugin", "build", "nowhere"], "nowhere"),
     ] {

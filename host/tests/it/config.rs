@@ -3,11 +3,10 @@
 
 use std::{env, fs};
 
-use poolhook::config::{Defaults, PoolConfig};
+use poolhook::config::{Defaults, HostConfig, PoolConfig};
 use poolhook::event::UserPoolId;
-use poolhook::pools::Pools;
 
-use crate::support::{POOL, Place, files, tests};
+use crate::support::{POOL, Place, block_on, files, tests};
 
 #[test]
 fn each_file_gives_what_stands_beside_it() {
@@ -60,17 +59,49 @@ fn a_pools_file_lies_over_the_defaults() {
 fn a_wrong_file_stops_its_own_pool_only() {
     let place = Place::with_sample_pools();
     place.configure(POOL, "tabel = 'User'");
-    let pools = Pools::open(place.config()).unwrap();
+    let pools = place.pools().unwrap();
     let get = |id| {
-        pools
-            .get(&UserPoolId::parse(id).unwrap())
-            .map_err(|error| error.name())
+        let pool = UserPoolId::parse(id).unwrap();
+        block_on(pools.get(&pool)).map_err(|error| error.name())
     };
     assert_eq!(get(POOL).unwrap_err(), "Config.Invalid");
     assert!(get(crate::support::OTHER_POOL).is_ok());
     assert_eq!(get("eu-west-1_Nobody").unwrap_err(), "Config.UnknownPool");
-    let nowhere = Pools::open(place.path().join("nowhere"))
-        .map(|_| ())
-        .unwrap_err();
-    assert_eq!(nowhere.name(), "Config.Unreadable");
+
+    fs::remove_dir_all(place.config()).unwrap();
+    let nowhere = place.pools().map(|_| ()).unwrap_err();
+    assert_eq!(nowhere.name(), "Blobs.Unavailable");
+}
+
+#[test]
+fn a_hosts_file_says_what_holds_for_all_pools() {
+    let place = Place::with_sample_pools();
+    assert_eq!(*place.pools().unwrap().host_config(), HostConfig::default());
+    let text =
+        "refresh-seconds = 3\nplugins.memory-bytes = 2_000_000\n[publish]\ncompile-seconds = 7";
+    place.configure("host", text);
+    let pools = place.pools().unwrap();
+    let config = pools.host_config();
+    assert_eq!(
+        (config.refresh_seconds, config.plugin_memory_bytes),
+        (3, 2_000_000)
+    );
+    assert_eq!(config.publish.compile_seconds, 7);
+    assert_eq!(block_on(pools.list()).unwrap().len(), 2);
+
+    place.configure("host", "refresh-seconds = 0\nplugin = {}");
+    let wrong = place.pools().map(|_| ()).unwrap_err();
+    assert_eq!(wrong.name(), "Config.Invalid");
+    assert!(
+        wrong
+            .text()
+            .contains("host.toml:1:19: refresh-seconds: must be from 1"),
+        "{wrong}"
+    );
+    assert!(
+        wrong
+            .text()
+            .contains("host.toml:2:1: plugin: unknown field"),
+        "{wrong}"
+    );
 }

@@ -4,7 +4,7 @@
 use std::{env, fs};
 
 use poolhook::host::{Outcome, Skip};
-use poolhook::plugin::Plugins;
+use poolhook::plugins::Plugins;
 use serde_json::{Value, json};
 
 use crate::hostile::{default_plugin, plugin_name};
@@ -31,10 +31,9 @@ fn rebuilt() {
 
 fn compiled(component: &[u8]) -> Plugins {
     let mut plugins = Plugins::builtin().unwrap();
-    plugins
-        .compile(plugin_name("under-test"), component)
-        .unwrap();
-    plugins.use_for_all(plugin_name("under-test"));
+    let name = plugin_name("under-test");
+    let plugin = plugins.loader().compile(name, component).unwrap();
+    plugins.use_for_all(plugin);
     plugins
 }
 

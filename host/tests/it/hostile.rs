@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use poolhook::config::PluginName;
 use poolhook::host::Failure;
-use poolhook::plugin::{PluginError, Plugins};
+use poolhook::plugin::PluginError;
+use poolhook::plugins::Plugins;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 
 use crate::support::{POOL, Place, event, failure, files, handle, tests};
@@ -23,7 +24,7 @@ fn every_way_to_misbehave_has_a_name_and_the_host_lives_on() {
     };
     let mut running = Vec::new();
     for case in cases() {
-        match plugins.compile(plugin_name(&case.name), &case.component) {
+        match add(&mut plugins, &case.name, &case.component) {
             Ok(()) => running.push(case),
             Err(error) => check(&case, error.name()),
         }
@@ -64,13 +65,13 @@ fn a_component_cut_anywhere_is_no_component() {
     let component = fs::read(default_plugin()).unwrap();
     let mut plugins = Plugins::builtin().unwrap();
     for length in (0..component.len()).step_by(97) {
-        let cut = plugins.compile(plugin_name("cut"), &component[..length]);
+        let cut = add(&mut plugins, "cut", &component[..length]);
         // Where a section ends, what is left may be a component of another world.
         let error = cut.expect_err("a part was taken for the whole").name();
         let known = ["Plugin.NotAComponent", "Plugin.WrongWorld"].contains(&error);
         assert!(known, "{length} bytes: {error}");
     }
-    let half = plugins.compile(plugin_name("half"), &component[..component.len() / 2]);
+    let half = add(&mut plugins, "half", &component[..component.len() / 2]);
     assert!(matches!(half, Err(PluginError::NotAComponent { .. })));
 }
 
@@ -82,9 +83,7 @@ fn what_a_plugin_says_is_not_in_the_hosts_own_texts() {
         .into_iter()
         .find(|case| case.name == "an-error")
         .unwrap();
-    plugins
-        .compile(plugin_name("an-error"), &case.component)
-        .unwrap();
+    add(&mut plugins, "an-error", &case.component).unwrap();
 
     let report = handle(&place.host_with(plugins), &event("confirm-sign-up"));
     let failure = report.outcome.as_ref().unwrap_err();
@@ -94,6 +93,13 @@ fn what_a_plugin_says_is_not_in_the_hosts_own_texts() {
     assert_eq!(message, "not my user");
     assert!(!failure.text().contains(message));
     assert!(!report.log_line("id").contains(message));
+}
+
+/// Has a component from now on, compiled in this process.
+pub(crate) fn add(plugins: &mut Plugins, name: &str, component: &[u8]) -> Result<(), PluginError> {
+    let plugin = plugins.loader().compile(plugin_name(name), component)?;
+    plugins.add(plugin);
+    Ok(())
 }
 
 pub(crate) fn plugin_name(name: &str) -> PluginName {

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod blobs;
 mod bootstrap;
 mod cognito;
 mod command_line;
@@ -16,6 +17,7 @@ mod default_plugin;
 mod events;
 mod fences;
 mod hostile;
+mod new_plugin;
 mod serve;
 mod servers;
 mod stores;

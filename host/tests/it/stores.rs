@@ -57,7 +57,7 @@ async fn dynamodb_conforms(url: &str, regions: &[&str]) {
             create_table(url, &table(region, name)).await;
         }
     }
-    let store = DynamoDb::load(config(url)).await;
+    let store = DynamoDb::new(&config(url).load().await);
     conforms(&store, regions, async |table| items(url, table).await).await;
 
     let ada = item([("id", text("ada"))]);
@@ -161,7 +161,7 @@ fn a_dead_endpoint_fails_in_time() {
         let began = Instant::now();
         let put = block_on(async {
             let item = item([("id", text("ada"))]);
-            let store = DynamoDb::load(config(&url)).await;
+            let store = DynamoDb::new(&config(&url).load().await);
             store
                 .put(&table(VIRGINIA, "User"), &item, Write::Create)
                 .await

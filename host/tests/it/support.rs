@@ -4,10 +4,12 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use poolhook::host::Host;
-use poolhook::plugin::Plugins;
+use poolhook::blobs::dir::Dir;
+use poolhook::host::{Failure, Host};
+use poolhook::plugins::Plugins;
 use poolhook::pools::Pools;
 use poolhook::report::Report;
 use poolhook::store::sqlite::Sqlite;
@@ -91,7 +93,12 @@ impl Place {
 
     pub(crate) fn host_with(&self, plugins: Plugins) -> Host<Sqlite> {
         let store = Sqlite::open(&self.store()).unwrap();
-        Host::new(Pools::open(self.config()).unwrap(), plugins, store)
+        Host::new(self.pools().unwrap(), plugins, store)
+    }
+
+    pub(crate) fn pools(&self) -> Result<Pools, Failure> {
+        let config = Dir::open(self.config())?;
+        block_on(Pools::open(Arc::new(config)))
     }
 
     /// A table's items, as the store keeps them.

@@ -1,17 +1,18 @@
 //! `poolhook config`: the pools' configuration.
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use poolhook::config::{ConfigError, DEFAULTS_FILE, PoolConfig};
+use poolhook::blobs::Location;
+use poolhook::config::{ConfigError, PoolConfig};
 use poolhook::event::UserPoolId;
-use poolhook::plugin::Plugins;
+use poolhook::host::Failure;
 use poolhook::pools::Pools;
 use serde_json::{Value, json};
 
 use crate::Exit;
+use crate::options::{PluginChoice, block_on, open_existing as open};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -28,18 +29,26 @@ impl Command {
 
 /// Check a folder of pools' TOML files before it is deployed.
 ///
-/// Every file is read as the trigger would read it. Mistakes are printed with
-/// file, line, column, key and rule, all of them at once.
+/// Every file is read as the trigger would read it, and every plugin that one
+/// names is loaded. Mistakes are printed with file, line, column, key and rule, all
+/// of them at once.
 #[derive(Args)]
 #[command(after_help = "Examples:
   poolhook config check
   poolhook config check deploy/config --json
+  poolhook config check s3://my-bucket/config --blobs s3://my-bucket
 
 Exit codes: 0 all files are right; 1 a file is wrong; 2 wrong usage.")]
 pub(crate) struct Check {
-    /// The folder.
-    #[arg(value_name = "DIR", env = "POOLHOOK_CONFIG", default_value = "config")]
-    folder: PathBuf,
+    #[arg(
+        help = "The folder, or s3://BUCKET/PREFIX",
+        value_name = "DIR",
+        env = "POOLHOOK_CONFIG",
+        default_value = "config"
+    )]
+    location: Location,
+    #[command(flatten)]
+    plugins: PluginChoice,
     /// Print one JSON object: `pools` and `errors`.
     #[arg(long)]
     json: bool,
@@ -47,14 +56,7 @@ pub(crate) struct Check {
 
 impl Check {
     fn run(&self) -> anyhow::Result<Exit> {
-        let (pools, errors) = match Pools::open(&self.folder) {
-            Ok(pools) => check(&pools)?,
-            Err(error @ ConfigError::Unreadable { .. }) => return Err(error.into()),
-            Err(error) => {
-                let file = self.folder.join(DEFAULTS_FILE).display().to_string();
-                (Vec::new(), vec![Wrong { file, error }])
-            }
-        };
+        let (pools, errors) = block_on(self.check())?;
         let mut out = io::stdout().lock();
         if self.json {
             let pools: Vec<_> = pools.iter().map(pool_json).collect();
@@ -69,10 +71,11 @@ impl Check {
                     table.name, table.region, pool.plugin
                 )?;
             }
-            for Wrong { file, error } in &errors {
-                match error {
-                    ConfigError::UnknownPlugin { .. } => eprintln!("{file}: plugin: {error}"),
-                    error => eprintln!("{error}"),
+            for Wrong { file, failure } in &errors {
+                match failure {
+                    // It says where it is by itself.
+                    Failure::Config(error) if !is_of_plugin(error) => eprintln!("{error}"),
+                    failure => eprintln!("{file}: plugin: {}", failure.text()),
                 }
             }
             eprintln!(
@@ -83,6 +86,36 @@ impl Check {
         }
         Ok(Exit::of(errors.is_empty()))
     }
+
+    async fn check(&self) -> anyhow::Result<(Vec<Pool>, Vec<Wrong>)> {
+        let blobs = open(&self.location).await?;
+        let pools = match Pools::open(Arc::clone(&blobs)).await {
+            Ok(pools) => pools,
+            Err(failure @ Failure::Config(_)) => {
+                let file = blobs.address("");
+                return Ok((Vec::new(), vec![Wrong { file, failure }]));
+            }
+            Err(failure) => return Err(failure.into()),
+        };
+        let releases = self.plugins.store.open().await?;
+        let plugins = self.plugins.load(releases, pools.host_config())?;
+        let (mut right, mut wrong) = (Vec::new(), Vec::new());
+        for pool in pools.list().await? {
+            let file = pool.as_ref().map(|id| pools.address(id));
+            let file = file.unwrap_or_default();
+            let checked = async {
+                let id = pool?;
+                let config = pools.get(&id).await?;
+                plugins.get(&config.plugin).await?;
+                Ok((id, config))
+            };
+            match checked.await {
+                Ok(pool) => right.push(pool),
+                Err(failure) => wrong.push(Wrong { file, failure }),
+            }
+        }
+        Ok((right, wrong))
+    }
 }
 
 type Pool = (UserPoolId, Arc<PoolConfig>);
@@ -90,26 +123,11 @@ type Pool = (UserPoolId, Arc<PoolConfig>);
 /// A file that is wrong.
 struct Wrong {
     file: String,
-    error: ConfigError,
+    failure: Failure,
 }
 
-fn check(pools: &Pools) -> anyhow::Result<(Vec<Pool>, Vec<Wrong>)> {
-    let plugins = Plugins::builtin()?;
-    let (mut right, mut wrong) = (Vec::new(), Vec::new());
-    for pool in pools.list()? {
-        let file = pool.as_ref().map(|id| pools.file(id).display().to_string());
-        let file = file.unwrap_or_default();
-        let checked = pool.and_then(|id| {
-            let config = pools.get(&id)?;
-            plugins.get(&config.plugin)?;
-            Ok((id, config))
-        });
-        match checked {
-            Ok(pool) => right.push(pool),
-            Err(error) => wrong.push(Wrong { file, error }),
-        }
-    }
-    Ok((right, wrong))
+fn is_of_plugin(error: &ConfigError) -> bool {
+    matches!(error, ConfigError::UnknownPlugin { .. })
 }
 
 fn pool_json((id, pool): &Pool) -> Value {
@@ -117,18 +135,19 @@ fn pool_json((id, pool): &Pool) -> Value {
         "userPoolId": id.as_str(),
         "table": pool.table.name.as_str(),
         "region": pool.table.region,
-        "plugin": pool.plugin.as_str(),
+        "plugin": pool.plugin.to_string(),
     })
 }
 
-fn error_json(Wrong { file, error }: &Wrong) -> Vec<Value> {
-    let ConfigError::Invalid { problems, .. } = error else {
-        let message = error.to_string();
-        return vec![json!({ "errorType": error.name(), "errorMessage": message, "file": file })];
+fn error_json(Wrong { file, failure }: &Wrong) -> Vec<Value> {
+    let name = failure.name();
+    let Failure::Config(ConfigError::Invalid { problems, .. }) = failure else {
+        let message = failure.text();
+        return vec![json!({ "errorType": name, "errorMessage": message, "file": file })];
     };
     let located = problems.iter().map(|problem| {
         json!({
-            "errorType": error.name(),
+            "errorType": name,
             "errorMessage": problem.rule,
             "file": file,
             "line": problem.line,

@@ -7,19 +7,17 @@
 
 mod config;
 mod items;
+mod options;
 mod plugin;
 mod run;
 mod serve;
 
+use std::ffi::OsString;
 use std::io;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
-use poolhook::config::PluginName;
-use poolhook::plugin::Plugins;
-use poolhook::pools::Pools;
+use poolhook::publish::compile_stdin;
 
 /// One host for the Post Confirmation trigger of any number of Cognito user pools.
 ///
@@ -46,9 +44,17 @@ enum Command {
     /// Look after the pools' configuration.
     #[command(subcommand)]
     Config(config::Command),
-    /// Make mapping plugins.
+    /// Make, check and publish mapping plugins.
     #[command(subcommand)]
     Plugin(plugin::Command),
+    #[command(hide = true)]
+    Precompile(Precompile),
+}
+
+/// Compile standard input, within limits: for poolhook itself.
+#[derive(Args)]
+struct Precompile {
+    arguments: Vec<OsString>,
 }
 
 /// How a command ended, as the exit code says it.
@@ -76,6 +82,10 @@ impl From<Exit> for ExitCode {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Precompile(Precompile { arguments }) => match compile_stdin(arguments) {
+            Ok(code) => return code,
+            Err(error) => Err(error.into()),
+        },
         Command::Run(options) => options.run(),
         Command::Serve(options) => options.run(),
         Command::Items(options) => options.run(),
@@ -92,71 +102,4 @@ fn main() -> ExitCode {
         Exit::Error
     });
     exit.into()
-}
-
-/// Where the pools' configuration lies.
-#[derive(Args)]
-struct ConfigFolder {
-    /// The folder of the pools' TOML files.
-    #[arg(
-        long = "config",
-        env = "POOLHOOK_CONFIG",
-        value_name = "DIR",
-        default_value = "config"
-    )]
-    folder: PathBuf,
-}
-
-impl ConfigFolder {
-    fn open(&self) -> anyhow::Result<Pools> {
-        Ok(Pools::open(&self.folder)?)
-    }
-}
-
-/// Where items go.
-#[derive(Args)]
-struct Items {
-    /// The file of the embedded store.
-    #[arg(
-        long,
-        env = "POOLHOOK_STORE",
-        value_name = "FILE",
-        default_value = "poolhook.db"
-    )]
-    store: PathBuf,
-    /// Write to DynamoDB, not to the embedded store. Region, endpoint and
-    /// credentials come from the environment, as for AWS's own tools.
-    #[arg(long)]
-    dynamodb: bool,
-}
-
-/// Which plugins there are.
-#[derive(Args)]
-struct PluginChoice {
-    /// Run this component in place of every pool's plugin, compiled now.
-    #[arg(long, value_name = "FILE.wasm")]
-    plugin: Option<PathBuf>,
-}
-
-impl PluginChoice {
-    fn load(&self) -> anyhow::Result<Plugins> {
-        let mut plugins = Plugins::builtin()?;
-        if let Some(file) = &self.plugin {
-            let context = || file.display().to_string();
-            let component = std::fs::read(file).with_context(context)?;
-            let stem = file
-                .file_stem()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            let name = PluginName::try_from(stem)
-                .map_err(anyhow::Error::msg)
-                .with_context(context)?;
-            plugins
-                .compile(name.clone(), &component)
-                .with_context(context)?;
-            plugins.use_for_all(name);
-        }
-        Ok(plugins)
-    }
 }

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use anyhow::Context as _;
 use clap::Args;
+use poolhook::aws;
 use poolhook::host::{Failure, Host, Outcome, Skip};
 use poolhook::plugin::PluginError;
 use poolhook::report::Report;
@@ -13,7 +14,8 @@ use poolhook::store::dynamodb::DynamoDb;
 use poolhook::store::sqlite::Sqlite;
 use serde_json::json;
 
-use crate::{ConfigFolder, Exit, Items, PluginChoice};
+use crate::Exit;
+use crate::options::{Config, Items, PluginChoice, block_on};
 
 /// Handle Post Confirmation events from files.
 ///
@@ -34,7 +36,7 @@ pub(crate) struct Options {
     #[arg(required = true, value_name = "EVENT.json")]
     events: Vec<String>,
     #[command(flatten)]
-    config: ConfigFolder,
+    config: Config,
     #[command(flatten)]
     items: Items,
     #[command(flatten)]
@@ -46,21 +48,20 @@ pub(crate) struct Options {
 
 impl Options {
     pub(crate) fn run(&self) -> anyhow::Result<Exit> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        let (pools, plugins) = (self.config.open()?, self.plugin.load()?);
-        if self.items.dynamodb {
-            runtime.block_on(async {
-                let host = Host::new(pools, plugins, DynamoDb::from_environment().await);
-                self.handle_all(&host, "DynamoDB").await
-            })
-        } else {
+        block_on(async {
+            let pools = self.config.open().await?;
+            let releases = self.plugin.store.open().await?;
+            let plugins = self.plugin.load(releases, pools.host_config())?;
+            if self.items.dynamodb {
+                let items = DynamoDb::new(&aws::config().await);
+                let host = Host::new(pools, plugins, items);
+                return self.handle_all(&host, "DynamoDB").await;
+            }
             let file = &self.items.store;
             let store = Sqlite::open(file).with_context(|| file.display().to_string())?;
             let host = Host::new(pools, plugins, store);
-            runtime.block_on(self.handle_all(&host, &file.display().to_string()))
-        }
+            self.handle_all(&host, &file.display().to_string()).await
+        })
     }
 
     async fn handle_all<I: ItemStore>(&self, host: &Host<I>, store: &str) -> anyhow::Result<Exit> {

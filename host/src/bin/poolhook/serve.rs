@@ -1,5 +1,7 @@
 //! `poolhook serve`: Lambda's Invoke API on this machine.
 
+mod watch;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +17,10 @@ use axum::{Router, serve};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::Args;
+use poolhook::aws;
+use poolhook::blobs::Location;
 use poolhook::host::Host;
+use poolhook::releases::Releases;
 use poolhook::store::ItemStore;
 use poolhook::store::dynamodb::DynamoDb;
 use poolhook::store::sqlite::Sqlite;
@@ -25,7 +30,8 @@ use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
-use crate::{ConfigFolder, Exit, Items, PluginChoice};
+use crate::Exit;
+use crate::options::{Config, Items, PluginChoice, publisher};
 
 /// The largest payload of a synchronous invocation, in bytes: Lambda's own limit.
 const MAX_PAYLOAD_BYTES: usize = 6 * 1024 * 1024;
@@ -36,7 +42,9 @@ const LOG_TAIL_BYTES: usize = 4096;
 ///
 /// AWS's command line and SDKs, and cognito-local, call it as they would call
 /// Lambda. The address is printed on standard output, a log line for each event
-/// on standard error. Ctrl-C ends it, after the events in hand.
+/// on standard error. A component put into the folder of uploads, such as
+/// poolhook.blobs/uploads/my-mapper/v2.wasm, is published as the plugin that its
+/// folder names. Ctrl-C ends it, after the events in hand.
 #[derive(Args)]
 #[command(after_help = "Examples:
   poolhook serve
@@ -56,7 +64,7 @@ pub(crate) struct Options {
     #[arg(long, default_value = "poolhook", value_name = "NAME")]
     function: String,
     #[command(flatten)]
-    config: ConfigFolder,
+    config: Config,
     #[command(flatten)]
     items: Items,
     #[command(flatten)]
@@ -68,18 +76,30 @@ impl Options {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()?;
-        let (pools, plugins) = (self.config.open()?, self.plugin.load()?);
-        if self.items.dynamodb {
-            runtime.block_on(async {
-                let host = Host::new(pools, plugins, DynamoDb::from_environment().await);
-                self.serve(host).await
-            })
-        } else {
-            let file = &self.items.store;
-            let store = Sqlite::open(file).with_context(|| file.display().to_string())?;
-            let host = Host::new(pools, plugins, store);
-            runtime.block_on(self.serve(host))
+        runtime.block_on(async {
+            let pools = self.config.open().await?;
+            let releases = self.plugin.store.create().await?;
+            self.watch_uploads(&releases).await?;
+            let plugins = self.plugin.load(Some(releases), pools.host_config())?;
+            if self.items.dynamodb {
+                let items = DynamoDb::new(&aws::config().await);
+                self.serve(Host::new(pools, plugins, items)).await
+            } else {
+                let file = &self.items.store;
+                let store = Sqlite::open(file).with_context(|| file.display().to_string())?;
+                self.serve(Host::new(pools, plugins, store)).await
+            }
+        })
+    }
+
+    /// Publishes what is put into the folder of uploads, from now on; in S3, the
+    /// bucket itself calls the publisher.
+    async fn watch_uploads(&self, releases: &Releases) -> anyhow::Result<()> {
+        if let Location::Folder(_) = self.plugin.store.location {
+            let publisher = publisher(&self.config, releases.clone()).await?;
+            tokio::spawn(watch::uploads(publisher));
         }
+        Ok(())
     }
 
     async fn serve<I: ItemStore + 'static>(self, host: Host<I>) -> anyhow::Result<Exit> {
@@ -186,6 +206,9 @@ impl<I: ItemStore + 'static> Function<I> {
 
     async fn invoke(&self, request_id: &str, payload: Bytes, tail: bool) -> Response {
         let report = self.host.handle(&payload, SystemTime::now()).await;
+        for notice in self.host.notices() {
+            eprintln!("{}", notice.log_line());
+        }
         let mut log = report.log_line(request_id) + "\n";
         for line in report.plugin_log_lines(request_id) {
             log += &(line + "\n");

@@ -9,7 +9,7 @@ use std::{env, fs};
 use anyhow::{Context as _, bail};
 use clap::Args;
 use poolhook::config::PluginName;
-use poolhook::plugin::Plugins;
+use poolhook::plugin::Loader;
 use serde_json::Value;
 use wit_component::ComponentEncoder;
 
@@ -64,7 +64,7 @@ impl Options {
             .context("the module makes no component; does it call export!?")?;
         // What would fail on the first event had better fail here.
         let checked = PluginName::try_from("checked".to_owned()).map_err(anyhow::Error::msg)?;
-        Plugins::builtin()?.compile(checked, &component)?;
+        Loader::new()?.compile(checked, &component)?;
 
         fs::write(&output, &component).with_context(|| output.display().to_string())?;
         eprintln!("{} bytes", component.len());
@@ -81,6 +81,7 @@ fn build_module(folder: &Path) -> anyhow::Result<PathBuf> {
     cargo.args(["build", "--release", "--target", TARGET]);
     cargo.args(["--message-format", "json-render-diagnostics"]);
     cargo.args(PROFILE.iter().flat_map(|setting| ["--config", setting]));
+    cargo.args(["--config", &without_paths(folder)]);
     if !has_target()? {
         debian(&mut cargo)?;
     }
@@ -98,6 +99,22 @@ fn build_module(folder: &Path) -> anyhow::Result<PathBuf> {
     module.context(
         "the project makes no module: its Cargo.toml needs [lib] crate-type = [\"cdylib\"]",
     )
+}
+
+/// Paths of this machine have no place in a component: panics would name them,
+/// and the same sources would give another digest elsewhere.
+fn without_paths(folder: &Path) -> String {
+    let home = env::home_dir().unwrap_or_default();
+    let cargo = env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
+    // The last one that fits counts.
+    let mut flags = vec![format!("--remap-path-prefix={}=.", folder.display())];
+    let registries = fs::read_dir(cargo.join("registry/src"));
+    for registry in registries.into_iter().flatten().flatten() {
+        let path = registry.path();
+        flags.push(format!("--remap-path-prefix={}=crates", path.display()));
+    }
+    let flags = toml::Value::from(flags);
+    format!("target.{TARGET}.rustflags={flags}")
 }
 
 /// The module's path, if the message is about one.

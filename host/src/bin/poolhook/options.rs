@@ -1,0 +1,277 @@
+//! Options that several commands share.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use clap::Args;
+use poolhook::aws;
+use poolhook::blobs::dir::Dir;
+use poolhook::blobs::s3::{Patience, S3};
+use poolhook::blobs::{Blobs, Location};
+use poolhook::config::{HostConfig, PluginName, Settings};
+use poolhook::plugin::{ArtifactFiles, Plugin};
+use poolhook::plugins::Plugins;
+use poolhook::pools::Pools;
+use poolhook::publish::Publisher;
+use poolhook::releases::Releases;
+
+/// Where the pools' configuration lies.
+#[derive(Args)]
+pub(crate) struct Config {
+    #[arg(
+        help = "The folder of the pools' TOML files, or s3://BUCKET/PREFIX",
+        id = "config",
+        long,
+        env = "POOLHOOK_CONFIG",
+        value_name = "DIR",
+        default_value = "config"
+    )]
+    location: Location,
+}
+
+impl Config {
+    pub(crate) async fn open(&self) -> anyhow::Result<Pools> {
+        open_config(&self.location).await
+    }
+
+    /// What `host.toml` says; the defaults where there is no such folder.
+    async fn host(&self) -> anyhow::Result<HostConfig> {
+        match &self.location {
+            Location::Folder(folder) if !folder.exists() => Ok(HostConfig::default()),
+            location => Ok(open_config(location).await?.host_config().clone()),
+        }
+    }
+}
+
+/// The pools whose files lie there.
+async fn open_config(location: &Location) -> anyhow::Result<Pools> {
+    Ok(Pools::open(open_existing(location).await?).await?)
+}
+
+/// A place for blobs that is there already.
+pub(crate) async fn open_existing(location: &Location) -> anyhow::Result<Arc<dyn Blobs>> {
+    Ok(match location {
+        Location::Folder(folder) => Arc::new(Dir::open(folder)?),
+        Location::Bucket { .. } => open(location).await?,
+    })
+}
+
+/// A place for blobs; a folder is made if there is none.
+async fn open(location: &Location) -> anyhow::Result<Arc<dyn Blobs>> {
+    Ok(match location {
+        Location::Folder(folder) => Arc::new(Dir::create(folder)?),
+        Location::Bucket { name, prefix } => {
+            let shared = aws::config().await;
+            Arc::new(S3::new(
+                &shared,
+                name.clone(),
+                prefix.clone(),
+                Patience::Batch,
+            ))
+        }
+    })
+}
+
+/// Where items go.
+#[derive(Args)]
+pub(crate) struct Items {
+    /// The file of the embedded store.
+    #[arg(
+        long,
+        env = "POOLHOOK_STORE",
+        value_name = "FILE",
+        default_value = "poolhook.db"
+    )]
+    pub(crate) store: PathBuf,
+    /// Write to DynamoDB, not to the embedded store. Region, endpoint and
+    /// credentials come from the environment, as for AWS's own tools.
+    #[arg(long)]
+    pub(crate) dynamodb: bool,
+}
+
+/// Where releases lie.
+#[derive(Args)]
+pub(crate) struct Store {
+    #[arg(
+        help = "The folder of uploads and releases, or s3://BUCKET/PREFIX",
+        id = "blobs",
+        long,
+        env = "POOLHOOK_BLOBS",
+        value_name = "DIR",
+        default_value = "poolhook.blobs"
+    )]
+    pub(crate) location: Location,
+}
+
+impl Store {
+    /// The releases. A folder is made if there is none.
+    pub(crate) async fn create(&self) -> anyhow::Result<Releases> {
+        Ok(Releases::new(open(&self.location).await?))
+    }
+
+    /// The releases; none where there is no such folder.
+    pub(crate) async fn open(&self) -> anyhow::Result<Option<Releases>> {
+        match &self.location {
+            Location::Folder(folder) if !folder.exists() => Ok(None),
+            _ => self.create().await.map(Some),
+        }
+    }
+
+    /// The releases, of which there must be some.
+    pub(crate) async fn existing(&self) -> anyhow::Result<Releases> {
+        self.open().await?.with_context(|| {
+            let Location::Folder(folder) = &self.location else {
+                return String::new();
+            };
+            let folder = folder.display();
+            format!("there is no {folder} yet: `poolhook plugin publish` makes it, `--blobs` names another place")
+        })
+    }
+}
+
+/// Which plugins there are.
+#[derive(Args)]
+pub(crate) struct PluginChoice {
+    /// Run this component in place of every pool's plugin, compiled now.
+    #[arg(long, value_name = "FILE.wasm")]
+    plugin: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) store: Store,
+    /// The folder for published plugins' machine code [default: poolhook-<user id>
+    /// in the system's temporary folder]
+    #[arg(long, env = "POOLHOOK_CACHE", value_name = "DIR")]
+    cache: Option<PathBuf>,
+}
+
+impl PluginChoice {
+    /// The built-in plugins, and those of `releases`.
+    pub(crate) fn load(
+        &self,
+        releases: Option<Releases>,
+        config: &HostConfig,
+    ) -> anyhow::Result<Plugins> {
+        let mut plugins = Plugins::builtin()?;
+        if let Some(releases) = releases {
+            let folder = self.cache.clone().unwrap_or_else(default_cache);
+            let files = ArtifactFiles::open(&folder, config.plugin_disk_bytes);
+            let files = files.with_context(|| format!("cannot use {}", folder.display()))?;
+            plugins = plugins.with_published(releases, Some(files), config);
+        }
+        if let Some(file) = &self.plugin {
+            let plugin = compile(&plugins, file)?;
+            plugins.use_for_all(plugin);
+        }
+        Ok(plugins)
+    }
+}
+
+fn default_cache() -> PathBuf {
+    ArtifactFiles::own_folder(&env::temp_dir())
+}
+
+/// A component of the user's own, named after its file.
+pub(crate) fn compile(plugins: &Plugins, file: &Path) -> anyhow::Result<Plugin> {
+    let context = || file.display().to_string();
+    let component = std::fs::read(file).with_context(context)?;
+    let name = name_of(file).with_context(context)?;
+    let compiled = plugins.loader().compile(name, &component);
+    compiled.with_context(context)
+}
+
+fn name_of(file: &Path) -> anyhow::Result<PluginName> {
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    PluginName::try_from(stem.into_owned()).map_err(anyhow::Error::msg)
+}
+
+/// Which component, and how it is tried out.
+#[derive(Args)]
+pub(crate) struct Component {
+    /// The component.
+    #[arg(value_name = "FILE.wasm")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) settings: SettingsFile,
+}
+
+impl Component {
+    pub(crate) fn read(&self) -> anyhow::Result<Vec<u8>> {
+        std::fs::read(&self.file).with_context(|| self.file.display().to_string())
+    }
+
+    /// The name that the file has.
+    pub(crate) fn name(&self) -> anyhow::Result<PluginName> {
+        name_of(&self.file).with_context(|| self.file.display().to_string())
+    }
+}
+
+/// The settings that a pool would have.
+#[derive(Args)]
+pub(crate) struct SettingsFile {
+    /// The plugin's settings: one JSON object, or TOML if the file is so named.
+    #[arg(id = "settings", long, value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+impl SettingsFile {
+    pub(crate) fn read(&self) -> anyhow::Result<Settings> {
+        let Some(file) = &self.file else {
+            return Ok(Settings::default());
+        };
+        let context = || file.display().to_string();
+        let text = std::fs::read_to_string(file).with_context(context)?;
+        if file
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
+            Settings::from_toml(&text).with_context(context)
+        } else {
+            Settings::from_json(text.as_bytes()).with_context(context)
+        }
+    }
+}
+
+/// What publishes, with the limits of the host's config.
+pub(crate) async fn publisher(config: &Config, releases: Releases) -> anyhow::Result<Publisher> {
+    let limits = config.host().await?.publish;
+    let program = env::current_exe().context("cannot find poolhook itself")?;
+    Ok(Publisher::new(releases, limits, program)?)
+}
+
+/// A number of bytes for people.
+pub(crate) fn bytes(bytes: u64) -> String {
+    indicatif::HumanBytes(bytes).to_string()
+}
+
+/// A digest, or the beginning of one.
+#[derive(Clone, Debug)]
+pub(crate) struct DigestPrefix(String);
+
+impl DigestPrefix {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for DigestPrefix {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let digits = text.strip_prefix("sha256:").unwrap_or(text);
+        let hexadecimal = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        let well_formed = (4..=64).contains(&digits.len()) && digits.bytes().all(hexadecimal);
+        well_formed
+            .then(|| Self(digits.to_owned()))
+            .ok_or("must be a SHA-256 digest, or its first 4 digits or more")
+    }
+}
+
+/// Runs a command's asynchronous part.
+pub(crate) fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(work)
+}

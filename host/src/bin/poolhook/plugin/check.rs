@@ -1,0 +1,113 @@
+//! `poolhook plugin check`: what publishing would say.
+
+use std::io::{self, Write as _};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use clap::Args;
+use poolhook::blobs::dir::Dir;
+use poolhook::plugin::{ENGINE, TARGET};
+use poolhook::publish::{Checked, Rejected, Upload};
+use poolhook::releases::Releases;
+use serde_json::{Value, json};
+
+use super::publish::compiling;
+use crate::Exit;
+use crate::options::{Component, Config, bytes, publisher};
+
+/// Check a component as publishing would, and write nothing.
+///
+/// It must be a component of the world poolhook:mapper/mapper@0.1.0, import
+/// nothing else, compile within the limits of host.toml, and map a sample user
+/// within the default limits.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  poolhook plugin check my-mapper.wasm
+  poolhook plugin check my-mapper.wasm --settings settings.toml --json
+
+Exit codes: 0 it would be published; 1 it would be rejected; 2 wrong usage, or
+nothing could be checked.")]
+pub(crate) struct Options {
+    #[command(flatten)]
+    component: Component,
+    #[command(flatten)]
+    config: Config,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Options {
+    pub(crate) fn run(&self) -> anyhow::Result<Exit> {
+        let upload = Upload {
+            plugin: self.component.name()?,
+            component: self.component.read()?,
+            settings: self.component.settings.read()?,
+            uploaded: SystemTime::now().into(),
+        };
+        let checked = crate::options::block_on(async {
+            // Checking writes nothing, so any place will do.
+            let nowhere = Releases::new(Arc::new(Dir::open(std::env::temp_dir())?));
+            let publisher = publisher(&self.config, nowhere).await?;
+            Ok(compiling(publisher.check(&upload)).await?)
+        })?;
+        let exit = Exit::of(checked.is_ok());
+        if self.json {
+            let verdict = checked.as_ref().map_or_else(rejected_json, checked_json);
+            writeln!(io::stdout(), "{verdict}")?;
+        } else {
+            let file = self.component.file.display();
+            match checked {
+                Ok(checked) => eprintln!("{file}: {}", checked_text(&checked)),
+                Err(rejected) => eprintln!("{file}: {}", rejected_text(&rejected)),
+            }
+        }
+        Ok(exit)
+    }
+}
+
+/// What a check found, for people.
+pub(super) fn checked_text(checked: &Checked) -> String {
+    let sample = &checked.sample;
+    let mapped = match &sample.item {
+        Some(item) => format!("puts {} attributes for", item.attributes().len()),
+        None => "skips".to_owned(),
+    };
+    format!(
+        "a mapper of {}; it {mapped} the sample user, with {} fuel and {} of memory",
+        bytes(checked.bytes),
+        sample.fuel,
+        bytes(sample.memory_bytes as u64),
+    )
+}
+
+pub(super) fn checked_json(checked: &Checked) -> Value {
+    let sample = &checked.sample;
+    json!({
+        "accepted": true,
+        "sha256": checked.sha256,
+        "bytes": checked.bytes,
+        "engine": ENGINE,
+        "target": TARGET,
+        "sample": { "item": sample.item, "fuel": sample.fuel,
+                    "memoryBytes": sample.memory_bytes },
+    })
+}
+
+pub(super) fn rejected_text(rejected: &Rejected) -> String {
+    format!(
+        "{}: {}\n{}",
+        rejected.name(),
+        rejected.text(),
+        rejected.advice()
+    )
+}
+
+pub(super) fn rejected_json(rejected: &Rejected) -> Value {
+    json!({
+        "accepted": false,
+        "errorType": rejected.name(),
+        "errorMessage": rejected.text(),
+        "advice": rejected.advice(),
+    })
+}

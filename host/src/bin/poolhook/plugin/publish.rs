@@ -1,0 +1,110 @@
+//! `poolhook plugin publish`: a component becomes a plugin's live release.
+
+use std::io::{self, Write as _};
+use std::time::{Duration, SystemTime};
+
+use clap::Args;
+use indicatif::ProgressBar;
+use poolhook::config::PluginName;
+use poolhook::publish::{Published, Upload};
+use serde_json::json;
+
+use super::check::{checked_json, checked_text, rejected_json, rejected_text};
+use crate::Exit;
+use crate::options::{Component, Config, Store, block_on, publisher};
+
+/// Publish a component: check it, compile it, and make it the live release.
+///
+/// Pools that follow the plugin run it as soon as they look again: within
+/// `refresh-seconds` of host.toml. If something is wrong with it, the live release
+/// stays. Prints the component's digest.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  poolhook plugin publish my-mapper.wasm
+  poolhook plugin publish build/v2.wasm --name my-mapper
+  poolhook plugin publish my-mapper.wasm --blobs s3://my-bucket
+
+Exit codes: 0 it is live; 1 it is rejected, or superseded by a later upload;
+2 wrong usage, or nothing could be published.")]
+pub(crate) struct Options {
+    #[command(flatten)]
+    component: Component,
+    /// The plugin's name [default: the file's name]
+    #[arg(long, value_parser = name)]
+    name: Option<PluginName>,
+    #[command(flatten)]
+    config: Config,
+    #[command(flatten)]
+    store: Store,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// A plugin's name, from the command line.
+pub(super) fn name(name: &str) -> Result<PluginName, &'static str> {
+    PluginName::try_from(name.to_owned())
+}
+
+impl Options {
+    pub(crate) fn run(&self) -> anyhow::Result<Exit> {
+        let plugin = match &self.name {
+            Some(name) => name.clone(),
+            None => self.component.name()?,
+        };
+        let upload = Upload {
+            plugin,
+            component: self.component.read()?,
+            settings: self.component.settings.read()?,
+            uploaded: SystemTime::now().into(),
+        };
+        let published = block_on(async {
+            let publisher = publisher(&self.config, self.store.create().await?).await?;
+            Ok(compiling(publisher.publish(&upload)).await?)
+        })?;
+        self.print(&upload.plugin, &published)?;
+        Ok(Exit::of(matches!(published, Published::Live(_))))
+    }
+
+    fn print(&self, plugin: &PluginName, published: &Published) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        if self.json {
+            let (mut line, state) = match published {
+                Published::Live(checked) => (checked_json(checked), "live"),
+                Published::Superseded(checked, _) => (checked_json(checked), "superseded"),
+                Published::Rejected(rejected) => (rejected_json(rejected), "rejected"),
+            };
+            if let Some(line) = line.as_object_mut() {
+                line.insert("plugin".into(), json!(plugin));
+                line.insert("published".into(), json!(state));
+            }
+            return writeln!(out, "{line}");
+        }
+        match published {
+            Published::Live(checked) => {
+                eprintln!("{plugin}: live; {}", checked_text(checked));
+                writeln!(out, "{}", checked.sha256)
+            }
+            Published::Superseded(checked, live) => {
+                eprintln!(
+                    "{plugin}: published, but not live: a later upload or rollback, of {}, keeps {} live",
+                    live.since, live.sha256
+                );
+                writeln!(out, "{}", checked.sha256)
+            }
+            Published::Rejected(rejected) => {
+                eprintln!("{plugin}: rejected; {}", rejected_text(rejected));
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Shows that something goes on while a component is compiled.
+pub(super) async fn compiling<T>(work: impl Future<Output = T>) -> T {
+    let progress = ProgressBar::new_spinner().with_message("compiling and checking");
+    progress.enable_steady_tick(Duration::from_millis(100));
+    let result = work.await;
+    progress.finish_and_clear();
+    result
+}

@@ -1,0 +1,50 @@
+//! Publishing what is put into the folder of uploads.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use poolhook::blobs::{Key, Listed};
+use poolhook::publish::{Publisher, upload_log_line};
+use poolhook::release::{UPLOADS, uploaded_plugin};
+use poolhook::timestamp::Timestamp;
+
+/// How often the folder is looked at.
+const PERIOD: Duration = Duration::from_millis(300);
+
+/// When a file was written, and its size.
+type Version = (Timestamp, u64);
+
+/// Publishes each upload, those that are there already first; for ever.
+pub(super) async fn uploads(publisher: Publisher) {
+    let mut done = BTreeMap::new();
+    let mut seen = BTreeMap::new();
+    loop {
+        match publisher.releases().blobs().list(UPLOADS).await {
+            Ok(listed) => {
+                let now = versions(listed);
+                for (key, version) in &now {
+                    // A file that is still being written changes from look to look.
+                    let at_rest = seen.get(key) == Some(version);
+                    if at_rest && done.get(key) != Some(version) {
+                        let handled = publisher.publish_upload(key).await;
+                        eprintln!("{}", upload_log_line(key, &handled));
+                        done.insert(key.clone(), *version);
+                    }
+                }
+                done.retain(|key, _| now.contains_key(key));
+                seen = now;
+            }
+            Err(error) => eprintln!("{error}"),
+        }
+        tokio::time::sleep(PERIOD).await;
+    }
+}
+
+fn versions(listed: Vec<Listed>) -> BTreeMap<Key, Version> {
+    let uploads = listed
+        .into_iter()
+        .filter(|blob| uploaded_plugin(&blob.key).is_some());
+    uploads
+        .map(|blob| (blob.key, (blob.modified, blob.bytes)))
+        .collect()
+}

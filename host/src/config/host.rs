@@ -1,0 +1,120 @@
+//! What holds for the whole host: `host.toml`.
+
+use serde::Deserialize;
+
+use super::values::Bounded;
+use super::{ConfigError, file};
+
+/// The file, beside the pools' files.
+pub const HOST_FILE: &str = "host.toml";
+
+/// How the host keeps and publishes what its pools need.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostConfig {
+    /// After so many seconds, a config or a live release is looked at again.
+    pub refresh_seconds: u64,
+    /// Memory for pools' configs, in bytes of their files.
+    pub config_memory_bytes: u64,
+    /// Memory for loaded plugins, in bytes of their machine code.
+    pub plugin_memory_bytes: u64,
+    /// Room for plugins' machine code in files, in bytes.
+    pub plugin_disk_bytes: u64,
+    /// What publishing accepts.
+    pub publish: PublishLimits,
+}
+
+/// What a component may have, and what compiling it may take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublishLimits {
+    /// The component's size, in bytes.
+    pub component_bytes: u64,
+    /// Processor time for compiling it, in seconds.
+    pub compile_seconds: u64,
+    /// Memory for compiling it, in bytes of address space.
+    pub compile_memory_bytes: u64,
+}
+
+impl Default for HostConfig {
+    fn default() -> Self {
+        Self {
+            refresh_seconds: 10,
+            config_memory_bytes: 32 << 20,
+            plugin_memory_bytes: 64 << 20,
+            plugin_disk_bytes: 256 << 20,
+            publish: PublishLimits::default(),
+        }
+    }
+}
+
+impl Default for PublishLimits {
+    fn default() -> Self {
+        Self {
+            component_bytes: 1 << 20,
+            compile_seconds: 60,
+            compile_memory_bytes: 1 << 30,
+        }
+    }
+}
+
+impl HostConfig {
+    /// Reads the text of the file named `file`.
+    pub fn parse(file: &str, text: &str) -> Result<Self, ConfigError> {
+        let RawHost {
+            refresh_seconds,
+            config_memory_bytes,
+            plugins,
+            publish,
+        } = file::parse(file, text)?;
+        let RawPlugins {
+            memory_bytes,
+            disk_bytes,
+        } = plugins;
+        let RawPublish {
+            component_bytes,
+            compile_seconds,
+            compile_memory_bytes,
+        } = publish;
+        let default = Self::default();
+        Ok(Self {
+            refresh_seconds: refresh_seconds.map_or(default.refresh_seconds, Bounded::get),
+            config_memory_bytes: config_memory_bytes
+                .map_or(default.config_memory_bytes, Bounded::get),
+            plugin_memory_bytes: memory_bytes.map_or(default.plugin_memory_bytes, Bounded::get),
+            plugin_disk_bytes: disk_bytes.map_or(default.plugin_disk_bytes, Bounded::get),
+            publish: PublishLimits {
+                component_bytes: component_bytes
+                    .map_or(default.publish.component_bytes, Bounded::get),
+                compile_seconds: compile_seconds
+                    .map_or(default.publish.compile_seconds, Bounded::get),
+                compile_memory_bytes: compile_memory_bytes
+                    .map_or(default.publish.compile_memory_bytes, Bounded::get),
+            },
+        })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawHost {
+    refresh_seconds: Option<Bounded<1, 86_400>>,
+    config_memory_bytes: Option<Bounded<1_048_576, 17_179_869_184>>,
+    #[serde(default)]
+    plugins: RawPlugins,
+    #[serde(default)]
+    publish: RawPublish,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawPlugins {
+    memory_bytes: Option<Bounded<1_048_576, 17_179_869_184>>,
+    disk_bytes: Option<Bounded<1_048_576, 17_179_869_184>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawPublish {
+    component_bytes: Option<Bounded<1024, 33_554_432>>,
+    compile_seconds: Option<Bounded<1, 600>>,
+    compile_memory_bytes: Option<Bounded<268_435_456, 8_589_934_592>>,
+}

@@ -1,0 +1,184 @@
+//! Artifacts: the machine code of components, checked before it is loaded, and
+//! mapped from files rather than copied.
+
+use std::borrow::Cow;
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, ErrorKind, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use super::PluginError;
+use crate::digest::Digest;
+
+/// Machine code that poolhook's compiler has made.
+#[derive(Debug)]
+pub struct Artifact {
+    bytes: Cow<'static, [u8]>,
+    /// The same bytes in a file, to be mapped.
+    file: Option<PathBuf>,
+}
+
+impl Artifact {
+    /// Bytes from a store, if their digest is the one that the release names.
+    pub fn verify(bytes: Vec<u8>, expected: Digest) -> Result<Self, PluginError> {
+        let found = Digest::of(&bytes);
+        if found != expected {
+            return Err(PluginError::ArtifactAltered { expected, found });
+        }
+        Ok(Self::made_here(bytes))
+    }
+
+    /// What this very build's compiler has made, just now or in the build script.
+    pub(super) fn made_here(bytes: impl Into<Cow<'static, [u8]>>) -> Self {
+        Self {
+            bytes: bytes.into(),
+            file: None,
+        }
+    }
+
+    /// What [`super::precompile`] has made of a component just now.
+    #[cfg(feature = "compiler")]
+    pub(crate) fn compiled(bytes: Vec<u8>) -> Self {
+        Self::made_here(bytes)
+    }
+
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// Its bytes.
+    pub fn as_slice(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Its size.
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+/// A folder of artifacts in files, each named after its digest. What was loaded
+/// once is mapped from here the next time, and the least lately used ones go when
+/// there are too many. A file that is mapped may go all the same.
+#[derive(Debug)]
+pub struct ArtifactFiles {
+    folder: PathBuf,
+    max_bytes: u64,
+    /// What the files have together, as far as this process knows.
+    bytes: AtomicU64,
+}
+
+impl ArtifactFiles {
+    /// A name in a folder that others may share, such as the temporary one.
+    pub fn own_folder(shared: &Path) -> PathBuf {
+        shared.join(format!("poolhook-{}", rustix::process::geteuid().as_raw()))
+    }
+
+    /// A folder of the user's own, made if there is none, for so many bytes.
+    ///
+    /// Whoever could write there could run code as this process, so a folder of
+    /// another user, or one open to others, is refused.
+    pub fn open(folder: impl Into<PathBuf>, max_bytes: u64) -> io::Result<Self> {
+        let folder = folder.into();
+        match DirBuilder::new().mode(0o700).create(&folder) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        let about = fs::symlink_metadata(&folder)?;
+        let own = about.uid() == rustix::process::geteuid().as_raw();
+        if !about.is_dir() || !own || about.mode() & 0o022 != 0 {
+            let reason = "it must be a folder that belongs to the user alone";
+            return Err(io::Error::new(ErrorKind::PermissionDenied, reason));
+        }
+        let files = Self {
+            folder,
+            max_bytes,
+            bytes: AtomicU64::new(u64::MAX),
+        };
+        files.make_room(&files.folder);
+        Ok(files)
+    }
+
+    /// The artifact with this digest, if its file is here and unharmed.
+    pub fn get(&self, digest: Digest) -> Option<Artifact> {
+        let path = self.path(digest);
+        let bytes = fs::read(&path).ok()?;
+        let Ok(mut artifact) = Artifact::verify(bytes, digest) else {
+            // A file that was cut short, say. The store has it whole.
+            let _ = fs::remove_file(&path);
+            return None;
+        };
+        let _ = File::open(&path).and_then(|file| file.set_modified(SystemTime::now()));
+        artifact.file = Some(path);
+        Some(artifact)
+    }
+
+    /// Keeps an artifact in a file. Where that fails (a full disk, say) it stays
+    /// in memory, and will be copied where it could have been mapped.
+    pub fn keep(&self, artifact: Artifact, digest: Digest) -> Artifact {
+        let path = self.path(digest);
+        let kept = write(&path, &artifact.bytes);
+        let bytes = artifact.bytes.len() as u64;
+        let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        if before.saturating_add(bytes) > self.max_bytes {
+            self.make_room(&path);
+        }
+        Artifact {
+            file: kept.is_ok().then_some(path),
+            ..artifact
+        }
+    }
+
+    fn path(&self, digest: Digest) -> PathBuf {
+        self.folder.join(format!("{digest}.cwasm"))
+    }
+
+    /// Removes the least lately used files, until the others fit. Best effort:
+    /// another process may do the same.
+    fn make_room(&self, latest: &Path) {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let mut files: Vec<_> = entries
+            .filter_map(|entry| {
+                let about = entry.metadata().ok()?;
+                Some((about.modified().ok()?, about.len(), entry.path()))
+            })
+            .collect();
+        files.sort();
+        let mut bytes: u64 = files.iter().map(|(_, bytes, _)| bytes).sum();
+        for (_, file_bytes, path) in files {
+            if bytes <= self.max_bytes {
+                break;
+            }
+            if path != latest && fs::remove_file(&path).is_ok() {
+                bytes -= file_bytes;
+            }
+        }
+        self.bytes.store(bytes, Ordering::Relaxed);
+    }
+}
+
+/// Writes beside the file, then takes its place: whole or not at all.
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let new = path.with_extension(format!("new-{}-{number}", std::process::id()));
+    let mut open = OpenOptions::new();
+    let written = open
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&new)
+        .and_then(|mut file| {
+            file.write_all(bytes)?;
+            // Mapped code must not change: not by our own mistake either.
+            file.set_permissions(Permissions::from_mode(0o400))?;
+            fs::rename(&new, path)
+        });
+    if written.is_err() {
+        let _ = fs::remove_file(&new);
+    }
+    written
+}

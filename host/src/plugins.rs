@@ -1,0 +1,199 @@
+//! The plugins that a host runs: the built-in ones, and published ones, which
+//! are loaded at first use, kept within a budget of memory, and followed as their
+//! live releases change.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::blobs::ETag;
+use crate::cache::Cache;
+use crate::config::{ConfigError, HostConfig, PluginName, PluginRef};
+use crate::digest::Digest;
+use crate::outcome::Failure;
+use crate::plugin::{Artifact, ArtifactFiles, ENGINE, Loader, Plugin, PluginError, TARGET};
+use crate::release::Release;
+use crate::releases::{Pointer, ReleaseError, Releases};
+
+/// What a loaded plugin takes in memory beside its machine code, in bytes.
+const ENTRY_BYTES: u64 = 64 << 10;
+
+/// All plugins that pools may name.
+pub struct Plugins {
+    loader: Loader,
+    builtin: BTreeMap<PluginName, Arc<Plugin>>,
+    published: Option<Published>,
+    /// The plugin that takes the place of all.
+    for_all: Option<Arc<Plugin>>,
+}
+
+struct Published {
+    releases: Releases,
+    files: Option<ArtifactFiles>,
+    loaded: Cache<PluginRef, Loaded>,
+}
+
+struct Loaded {
+    plugin: Arc<Plugin>,
+    /// The version of the pointer that led here; none for a pinned plugin.
+    pointer: Option<ETag>,
+}
+
+impl Plugins {
+    /// The built-in plugins alone: `default`.
+    pub fn builtin() -> Result<Self, PluginError> {
+        let loader = Loader::new()?;
+        let default = loader.default_plugin()?;
+        Ok(Self {
+            loader,
+            builtin: BTreeMap::from([(default.name().clone(), Arc::new(default))]),
+            published: None,
+            for_all: None,
+        })
+    }
+
+    /// Has the published plugins too. Their machine code is mapped from `files`;
+    /// without, it is copied into memory.
+    #[must_use]
+    pub fn with_published(
+        mut self,
+        releases: Releases,
+        files: Option<ArtifactFiles>,
+        config: &HostConfig,
+    ) -> Self {
+        let time_to_live = Duration::from_secs(config.refresh_seconds);
+        self.published = Some(Published {
+            releases,
+            files,
+            loaded: Cache::new(config.plugin_memory_bytes, 2 * ENTRY_BYTES, time_to_live),
+        });
+        self
+    }
+
+    /// Has this plugin from now on, as if it were built in.
+    pub fn add(&mut self, plugin: Plugin) {
+        self.builtin.insert(plugin.name().clone(), Arc::new(plugin));
+    }
+
+    /// Runs this plugin in place of every other, for trying it out.
+    pub fn use_for_all(&mut self, plugin: Plugin) {
+        self.for_all = Some(Arc::new(plugin));
+    }
+
+    /// What loads plugins.
+    pub fn loader(&self) -> &Loader {
+        &self.loader
+    }
+
+    /// The plugin that a pool names: loaded if it is not, once, however many
+    /// events ask for it at a time.
+    pub async fn get(&self, plugin: &PluginRef) -> Result<Arc<Plugin>, Failure> {
+        if let Some(plugin) = &self.for_all {
+            return Ok(Arc::clone(plugin));
+        }
+        let builtin = self.builtin.get(&plugin.name);
+        if let Some(plugin) = builtin.filter(|_| plugin.pin.is_none()) {
+            return Ok(Arc::clone(plugin));
+        }
+        let Some(published) = &self.published else {
+            return Err(self.unknown(plugin).into());
+        };
+        let load = self.load(published, plugin);
+        let loaded = published.loaded.get_or_load(plugin, load).await?;
+        Ok(Arc::clone(&loaded.value.plugin))
+    }
+
+    /// Whether it is time to look at a plugin's live release again. Says yes
+    /// once; then [`Plugins::refresh`] is to be called.
+    pub fn is_due(&self, plugin: &PluginRef) -> bool {
+        let published = self.published.as_ref();
+        plugin.pin.is_none() && published.is_some_and(|published| published.loaded.is_due(plugin))
+    }
+
+    /// Loads a plugin's live release, if that is another one than before, and
+    /// gives its component's digest. Where this fails, the plugin from before
+    /// stays.
+    pub async fn refresh(&self, plugin: &PluginRef) -> Result<Option<Digest>, Failure> {
+        let kept = self
+            .published
+            .as_ref()
+            .and_then(|published| Some((published, published.loaded.peek(plugin)?)));
+        let Some((published, kept)) = kept else {
+            return Ok(None);
+        };
+        let known = kept.value.pointer.as_ref();
+        match published.releases.pointer(&plugin.name, known).await? {
+            Pointer::Unchanged => Ok(None),
+            Pointer::Live(live, pointer) => {
+                let newer = self
+                    .load_component(published, &plugin.name, live.sha256, Some(pointer))
+                    .await?;
+                published.loaded.replace(plugin, newer);
+                Ok(Some(live.sha256))
+            }
+        }
+    }
+
+    async fn load(
+        &self,
+        published: &Published,
+        plugin: &PluginRef,
+    ) -> Result<(Loaded, u64), Failure> {
+        let (component, pointer) = match plugin.pin {
+            Some(pinned) => (pinned, None),
+            None => match published.releases.pointer(&plugin.name, None).await? {
+                Pointer::Live(live, pointer) => (live.sha256, Some(pointer)),
+                Pointer::Unchanged => return Err(self.unknown(plugin).into()),
+            },
+        };
+        self.load_component(published, &plugin.name, component, pointer)
+            .await
+    }
+
+    async fn load_component(
+        &self,
+        published: &Published,
+        name: &PluginName,
+        component: Digest,
+        pointer: Option<ETag>,
+    ) -> Result<(Loaded, u64), Failure> {
+        let release = published.releases.release(name, component).await?;
+        let artifact = published.artifact(&release).await?;
+        let plugin = self.loader.load(name.clone(), component, &artifact)?;
+        let bytes = ENTRY_BYTES + plugin.artifact_bytes() as u64;
+        let plugin = Arc::new(plugin);
+        Ok((Loaded { plugin, pointer }, bytes))
+    }
+
+    fn unknown(&self, plugin: &PluginRef) -> ConfigError {
+        let known: Vec<_> = self.builtin.keys().map(PluginName::as_str).collect();
+        ConfigError::UnknownPlugin {
+            plugin: plugin.to_string(),
+            known: known.join(", "),
+        }
+    }
+}
+
+impl Published {
+    /// The artifact of a release for this host: from a file, if it was here
+    /// before, else from the store; never without a look at its digest.
+    async fn artifact(&self, release: &Release) -> Result<Artifact, Failure> {
+        let entry = release.artifact(ENGINE, TARGET);
+        let entry = entry.ok_or_else(|| ReleaseError::NoArtifact {
+            plugin: release.plugin.clone(),
+            sha256: release.sha256,
+            engine: ENGINE,
+            target: TARGET,
+        })?;
+        let files = self.files.as_ref();
+        if let Some(artifact) = files.and_then(|files| files.get(entry.sha256)) {
+            return Ok(artifact);
+        }
+        let bytes = self.releases.artifact(release, entry).await?;
+        let artifact = Artifact::verify(bytes, entry.sha256)?;
+        Ok(match files {
+            Some(files) => files.keep(artifact, entry.sha256),
+            None => artifact,
+        })
+    }
+}

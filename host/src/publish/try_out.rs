@@ -1,0 +1,81 @@
+//! Trying a plugin out: a sample user, mapped within the default limits.
+
+use std::time::SystemTime;
+
+use crate::config::{Limits, Settings};
+use crate::event::{EventError, PostConfirmation};
+use crate::item::{Item, ItemError};
+use crate::plugin::{Mapping, Plugin, PluginError};
+
+/// A sign-up of nobody: what every plugin must be able to map.
+const SAMPLE: &str = include_str!("sample.json");
+
+/// What a plugin made of the sample.
+#[derive(Debug)]
+pub struct Sample {
+    /// The item; none if the plugin skipped the user.
+    pub item: Option<Item>,
+    /// The fuel that it used.
+    pub fuel: u64,
+    /// The memory that it used, in bytes.
+    pub memory_bytes: usize,
+}
+
+/// How a plugin failed with the sample.
+#[derive(Debug, thiserror::Error)]
+pub enum TryOutError {
+    /// It was stopped, trapped, or returned an error.
+    #[error("with a sample user: {0}")]
+    Plugin(PluginError),
+    /// Its item breaks a rule of DynamoDB's.
+    #[error("with a sample user: {0}")]
+    Item(ItemError),
+    /// The sample itself cannot be read.
+    #[error("the sample event: {0}")]
+    Event(#[from] EventError),
+}
+
+impl TryOutError {
+    /// The error's name, for the rejection and for logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Plugin(error) => error.name(),
+            Self::Item(error) => error.name(),
+            Self::Event(error) => error.name(),
+        }
+    }
+
+    pub(super) fn text(&self) -> String {
+        match self {
+            Self::Plugin(PluginError::Refused { message }) => format!("{self}: {message}"),
+            _ => self.to_string(),
+        }
+    }
+
+    pub(super) fn advice(&self) -> &'static str {
+        match self {
+            Self::Plugin(PluginError::Refused { .. }) => {
+                "It must map a user with an email. If it needs settings, put some beside it: uploads/<plugin>/settings.json, or `--settings`."
+            }
+            Self::Plugin(_) => "Run it with `poolhook plugin run` and mend it.",
+            Self::Item(_) => {
+                "`poolhook plugin run` shows the item; the rules are in wit/README.md."
+            }
+            Self::Event(_) => "Report this.",
+        }
+    }
+}
+
+pub(super) fn sample(plugin: &Plugin, settings: &Settings) -> Result<Sample, TryOutError> {
+    let event = PostConfirmation::parse(SAMPLE.as_bytes())?;
+    let run = plugin.run(&event, SystemTime::now(), settings, &Limits::default());
+    let item = match run.mapping.map_err(TryOutError::Plugin)? {
+        Mapping::Put(fields) => Some(fields.into_item().map_err(TryOutError::Item)?),
+        Mapping::Skip(_) => None,
+    };
+    Ok(Sample {
+        item,
+        fuel: run.fuel,
+        memory_bytes: run.memory_bytes,
+    })
+}

@@ -1,0 +1,100 @@
+//! Uploads among the blobs: what tenants put below `uploads/`.
+
+use std::time::SystemTime;
+
+use serde_json::json;
+
+use super::{PublishError, Published, Publisher, Rejected, Upload};
+use crate::blobs::{BlobError, Key, Read};
+use crate::config::{PluginName, Settings};
+use crate::release::{settings_key, uploaded_plugin};
+use crate::releases::ReleaseError;
+
+/// The largest `settings.json`, in bytes.
+const MAX_SETTINGS_BYTES: u64 = 256 << 10;
+
+/// What became of an upload: its plugin and what publishing did, or none if there
+/// was nothing to publish.
+pub type Handled = Result<Option<(PluginName, Published)>, PublishError>;
+
+impl Publisher {
+    /// Publishes the upload with this key. None if there is no upload under it,
+    /// or if it is none: not `uploads/<plugin's name>/<any>.wasm`.
+    pub async fn publish_upload(&self, key: &Key) -> Handled {
+        let Some(plugin) = uploaded_plugin(key) else {
+            return Ok(None);
+        };
+        let blobs = self.releases.blobs();
+        let max_bytes = self.limits.component_bytes;
+        let read = blobs.get(key, None, max_bytes).await;
+        let blob = match read {
+            Ok(Read::Blob(blob)) => blob,
+            Ok(Read::Absent | Read::Unchanged) => return Ok(None),
+            Err(BlobError::TooLarge { bytes, .. }) => {
+                let rejected = Rejected::TooLarge { bytes, max_bytes };
+                let uploaded = SystemTime::now().into();
+                self.reject(&plugin, uploaded, bytes, None, &rejected)
+                    .await?;
+                return Ok(Some((plugin, Published::Rejected(rejected))));
+            }
+            Err(error) => return Err(ReleaseError::from(error).into()),
+        };
+        let published = match self.settings(&plugin).await? {
+            Ok(settings) => {
+                let upload = Upload {
+                    plugin: plugin.clone(),
+                    component: blob.bytes,
+                    settings,
+                    uploaded: blob.modified,
+                };
+                self.publish(&upload).await?
+            }
+            Err(rejected) => {
+                let (uploaded, component) = (blob.modified, &blob.bytes);
+                self.reject_component(&plugin, uploaded, component, &rejected)
+                    .await?;
+                Published::Rejected(rejected)
+            }
+        };
+        Ok(Some((plugin, published)))
+    }
+
+    /// The settings that lie beside a plugin's uploads; empty if none do.
+    async fn settings(
+        &self,
+        plugin: &PluginName,
+    ) -> Result<Result<Settings, Rejected>, ReleaseError> {
+        let key = settings_key(plugin);
+        let found = self.releases.blobs().get(&key, None, MAX_SETTINGS_BYTES);
+        Ok(match found.await? {
+            Read::Blob(blob) => Settings::from_json(&blob.bytes).map_err(Rejected::Settings),
+            Read::Absent | Read::Unchanged => Ok(Settings::default()),
+        })
+    }
+}
+
+/// What became of an upload, as a log line: one JSON object.
+pub fn upload_log_line(key: &Key, handled: &Handled) -> String {
+    let key = key.as_str();
+    let line = match handled {
+        Ok(Some((plugin, Published::Live(checked)))) => {
+            json!({ "level": "INFO", "upload": key, "plugin": plugin, "published": "live",
+                    "component": checked.sha256 })
+        }
+        Ok(Some((plugin, Published::Superseded(checked, live)))) => {
+            json!({ "level": "INFO", "upload": key, "plugin": plugin,
+                    "published": "superseded", "component": checked.sha256,
+                    "live": live.sha256 })
+        }
+        Ok(Some((plugin, Published::Rejected(rejected)))) => {
+            json!({ "level": "WARN", "upload": key, "plugin": plugin, "published": "rejected",
+                    "error": rejected.name(), "message": rejected.text(),
+                    "advice": rejected.advice() })
+        }
+        Ok(None) => json!({ "level": "WARN", "upload": key, "published": "nothing",
+                            "message": "no such upload, or not uploads/<plugin>/<file>.wasm" }),
+        Err(error) => json!({ "level": "ERROR", "upload": key, "published": "failed",
+                              "error": error.name(), "message": error.text() }),
+    };
+    line.to_string()
+}

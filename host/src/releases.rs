@@ -1,0 +1,277 @@
+//! Releases among the blobs: reading them, and moving the pointer.
+
+#[cfg(feature = "compiler")]
+mod write;
+
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+
+use crate::blobs::{Blob, BlobError, Blobs, ETag, Key, Read};
+use crate::config::PluginName;
+use crate::digest::Digest;
+use crate::release::{
+    ArtifactEntry, Live, RELEASES, Rejection, Release, artifact_key, component_key, live_key,
+    rejection_key, release_key,
+};
+
+/// The largest component that any configuration allows, in bytes.
+pub const MAX_COMPONENT_BYTES: u64 = 32 << 20;
+/// The largest artifact that is read. Machine code is some 3 times the component.
+const MAX_ARTIFACT_BYTES: u64 = 256 << 20;
+/// The largest release, pointer or rejection that is read.
+const MAX_DOCUMENT_BYTES: u64 = 1 << 20;
+
+/// The releases of all plugins.
+#[derive(Clone)]
+pub struct Releases {
+    blobs: Arc<dyn Blobs>,
+}
+
+/// Why there is no release, or not one that this host can load.
+#[derive(Debug, thiserror::Error)]
+pub enum ReleaseError {
+    /// Nothing was published under that name.
+    #[error(
+        "the plugin `{plugin}` has no live release in {address}: publish one with `poolhook plugin publish FILE.wasm --name {plugin}`"
+    )]
+    NotReleased {
+        /// The plugin.
+        plugin: PluginName,
+        /// Where its pointer was looked for.
+        address: String,
+    },
+    /// The pointer, or a pin, names a component of which there is no release.
+    #[error(
+        "the plugin `{plugin}` has no release sha256:{sha256} in {address}: `poolhook plugin show {plugin}` lists them"
+    )]
+    NoSuchRelease {
+        /// The plugin.
+        plugin: PluginName,
+        /// The component's digest.
+        sha256: Digest,
+        /// Where the release was looked for.
+        address: String,
+    },
+    /// A pointer or release that cannot be read as one.
+    #[error("{address} is not what poolhook has written there: {reason}")]
+    Damaged {
+        /// Where it lies.
+        address: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Published for other engines or targets than this one.
+    #[error(
+        "the release sha256:{sha256} of the plugin `{plugin}` has no artifact for {engine} on {target}: run `poolhook plugin rebuild` of this version"
+    )]
+    NoArtifact {
+        /// The plugin.
+        plugin: PluginName,
+        /// The component's digest.
+        sha256: Digest,
+        /// This host's engine.
+        engine: &'static str,
+        /// This host's target.
+        target: &'static str,
+    },
+    /// A release names an artifact, or has a component, that is not there.
+    #[error(
+        "{address} is missing, though a release of the plugin `{plugin}` names it: run `poolhook plugin rebuild` or publish the component again"
+    )]
+    Missing {
+        /// The plugin.
+        plugin: PluginName,
+        /// Where it should lie.
+        address: String,
+    },
+    /// Others wrote first, each time.
+    #[error("{address} is being written by others all the time; try again")]
+    Busy {
+        /// Where it lies.
+        address: String,
+    },
+    /// The store of blobs itself failed.
+    #[error(transparent)]
+    Blobs(#[from] BlobError),
+}
+
+impl ReleaseError {
+    /// The error's name, for logs and callers.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::NotReleased { .. } => "Plugin.NotReleased",
+            Self::NoSuchRelease { .. } => "Plugin.NoSuchRelease",
+            Self::Damaged { .. } => "Plugin.DamagedRelease",
+            Self::NoArtifact { .. } => "Plugin.NoArtifact",
+            Self::Missing { .. } => "Plugin.ArtifactMissing",
+            Self::Busy { .. } => "Plugin.ReleaseBusy",
+            Self::Blobs(error) => error.name(),
+        }
+    }
+}
+
+/// What the pointer says.
+pub(crate) enum Pointer {
+    /// This release is live.
+    Live(Live, ETag),
+    /// The one that the caller knows.
+    Unchanged,
+}
+
+impl Releases {
+    /// The releases among these blobs.
+    pub fn new(blobs: Arc<dyn Blobs>) -> Self {
+        Self { blobs }
+    }
+
+    /// The blobs.
+    pub fn blobs(&self) -> &dyn Blobs {
+        &*self.blobs
+    }
+
+    /// The pointer, unless it is still the version that the caller knows.
+    pub(crate) async fn pointer(
+        &self,
+        plugin: &PluginName,
+        known: Option<&ETag>,
+    ) -> Result<Pointer, ReleaseError> {
+        let key = live_key(plugin);
+        match self.blobs.get(&key, known, MAX_DOCUMENT_BYTES).await? {
+            Read::Blob(blob) => Ok(Pointer::Live(self.document(&key, &blob)?, blob.etag)),
+            Read::Unchanged => Ok(Pointer::Unchanged),
+            Read::Absent => Err(ReleaseError::NotReleased {
+                plugin: plugin.clone(),
+                address: self.blobs.address(key.as_str()),
+            }),
+        }
+    }
+
+    /// What is live; none if nothing was published.
+    pub async fn live(&self, plugin: &PluginName) -> Result<Option<Live>, ReleaseError> {
+        match self.pointer(plugin, None).await {
+            Ok(Pointer::Live(live, _)) => Ok(Some(live)),
+            Ok(Pointer::Unchanged) | Err(ReleaseError::NotReleased { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The release of a component.
+    pub async fn release(
+        &self,
+        plugin: &PluginName,
+        component: Digest,
+    ) -> Result<Release, ReleaseError> {
+        let found = self.versioned_release(plugin, component).await?;
+        found.map(|(release, _)| release).ok_or_else(|| {
+            let key = release_key(plugin, component);
+            ReleaseError::NoSuchRelease {
+                plugin: plugin.clone(),
+                sha256: component,
+                address: self.blobs.address(key.as_str()),
+            }
+        })
+    }
+
+    async fn versioned_release(
+        &self,
+        plugin: &PluginName,
+        component: Digest,
+    ) -> Result<Option<(Release, ETag)>, ReleaseError> {
+        let key = release_key(plugin, component);
+        let Read::Blob(blob) = self.blobs.get(&key, None, MAX_DOCUMENT_BYTES).await? else {
+            return Ok(None);
+        };
+        let release: Release = self.document(&key, &blob)?;
+        if release.plugin != *plugin || release.sha256 != component {
+            return Err(ReleaseError::Damaged {
+                address: self.blobs.address(key.as_str()),
+                reason: "it is the release of another component".into(),
+            });
+        }
+        Ok(Some((release, blob.etag)))
+    }
+
+    /// The machine code of a release for an engine and a target, as its entry
+    /// names it: not yet compared with the entry's digest.
+    pub async fn artifact(
+        &self,
+        release: &Release,
+        entry: &ArtifactEntry,
+    ) -> Result<Vec<u8>, ReleaseError> {
+        let key = artifact_key(release.sha256, entry);
+        self.blob(&release.plugin, &key, MAX_ARTIFACT_BYTES).await
+    }
+
+    /// The component of a release.
+    pub async fn component(&self, release: &Release) -> Result<Vec<u8>, ReleaseError> {
+        let key = component_key(release.sha256);
+        let component = self
+            .blob(&release.plugin, &key, MAX_COMPONENT_BYTES)
+            .await?;
+        if Digest::of(&component) != release.sha256 {
+            return Err(ReleaseError::Damaged {
+                address: self.blobs.address(key.as_str()),
+                reason: "its digest is not the release's".into(),
+            });
+        }
+        Ok(component)
+    }
+
+    async fn blob(
+        &self,
+        plugin: &PluginName,
+        key: &Key,
+        max_bytes: u64,
+    ) -> Result<Vec<u8>, ReleaseError> {
+        match self.blobs.get(key, None, max_bytes).await? {
+            Read::Blob(blob) => Ok(blob.bytes),
+            Read::Unchanged | Read::Absent => Err(ReleaseError::Missing {
+                plugin: plugin.clone(),
+                address: self.blobs.address(key.as_str()),
+            }),
+        }
+    }
+
+    /// The plugins that have a live release, in the order of their names.
+    pub async fn plugins(&self) -> Result<Vec<PluginName>, ReleaseError> {
+        let listed = self.blobs.list(RELEASES).await?;
+        let plugin = |key: &Key| {
+            let plugin = key.as_str().strip_prefix(RELEASES)?;
+            let plugin = plugin.strip_suffix("/live.json")?;
+            PluginName::try_from(plugin.to_owned()).ok()
+        };
+        Ok(listed.iter().filter_map(|blob| plugin(&blob.key)).collect())
+    }
+
+    /// A plugin's releases, the latest published first.
+    pub async fn history(&self, plugin: &PluginName) -> Result<Vec<Release>, ReleaseError> {
+        let prefix = format!("{RELEASES}{plugin}/");
+        let mut releases = Vec::new();
+        for listed in self.blobs.list(&prefix).await? {
+            let component = listed.key.as_str().strip_prefix(&prefix);
+            let component = component.and_then(|file| file.strip_suffix(".json"));
+            if let Some(Ok(component)) = component.map(str::parse) {
+                releases.push(self.release(plugin, component).await?);
+            }
+        }
+        releases.sort_by_key(|release| std::cmp::Reverse((release.published, release.sha256)));
+        Ok(releases)
+    }
+
+    /// The last upload's rejection, if it was rejected.
+    pub async fn rejection(&self, plugin: &PluginName) -> Result<Option<Rejection>, ReleaseError> {
+        let key = rejection_key(plugin);
+        match self.blobs.get(&key, None, MAX_DOCUMENT_BYTES).await? {
+            Read::Blob(blob) => Ok(Some(self.document(&key, &blob)?)),
+            Read::Unchanged | Read::Absent => Ok(None),
+        }
+    }
+
+    fn document<T: DeserializeOwned>(&self, key: &Key, blob: &Blob) -> Result<T, ReleaseError> {
+        serde_json::from_slice(&blob.bytes).map_err(|error| ReleaseError::Damaged {
+            address: self.blobs.address(key.as_str()),
+            reason: error.to_string(),
+        })
+    }
+}

@@ -1,0 +1,159 @@
+//! Writing releases, and moving the pointer: never in the sign-up path.
+
+use serde::Serialize;
+
+use super::{Pointer, ReleaseError, Releases};
+use crate::blobs::{Condition, Key, Stored};
+use crate::config::PluginName;
+use crate::digest::Digest;
+use crate::release::{
+    ArtifactEntry, Live, Rejection, Release, artifact_key, component_key, live_key, rejection_key,
+    release_key,
+};
+use crate::timestamp::Timestamp;
+
+/// So often is a write tried again that others come before.
+const ATTEMPTS: usize = 10;
+
+impl Releases {
+    /// Writes a component's machine code, then the component: both before the
+    /// release that names them.
+    pub(crate) async fn write_code(
+        &self,
+        component: &[u8],
+        entry: &ArtifactEntry,
+        artifact: Vec<u8>,
+    ) -> Result<(), ReleaseError> {
+        let sha256 = Digest::of(component);
+        let key = artifact_key(sha256, entry);
+        self.blobs.put(&key, artifact, Condition::Any).await?;
+        let key = component_key(sha256);
+        let component = component.to_vec();
+        self.blobs.put(&key, component, Condition::Any).await?;
+        Ok(())
+    }
+
+    /// Writes a release, or adds to the one that is there: the artifacts of both
+    /// are kept, the newer ones where both have one.
+    pub(crate) async fn write_release(&self, release: &Release) -> Result<(), ReleaseError> {
+        let key = release_key(&release.plugin, release.sha256);
+        for _ in 0..ATTEMPTS {
+            let found = self
+                .versioned_release(&release.plugin, release.sha256)
+                .await?;
+            let (document, condition) = match found {
+                None => (release.clone(), Condition::Absent),
+                Some((found, etag)) => (merged(found, release), Condition::Is(etag)),
+            };
+            let bytes = json(&document);
+            if self.blobs.put(&key, bytes, condition).await? == Stored::Written {
+                return Ok(());
+            }
+        }
+        Err(self.busy(&key))
+    }
+
+    /// Moves the pointer, unless a later upload or rollback has moved it already.
+    /// Gives what is live then.
+    pub(crate) async fn go_live(
+        &self,
+        plugin: &PluginName,
+        live: Live,
+    ) -> Result<Live, ReleaseError> {
+        let key = live_key(plugin);
+        for _ in 0..ATTEMPTS {
+            let condition = match self.pointer(plugin, None).await {
+                Ok(Pointer::Live(now, _)) if is_later(now, live) || now == live => {
+                    return Ok(now);
+                }
+                Ok(Pointer::Live(_, etag)) => Condition::Is(etag),
+                Ok(Pointer::Unchanged) | Err(ReleaseError::NotReleased { .. }) => Condition::Absent,
+                // A pointer that says nothing keeps nobody back.
+                Err(ReleaseError::Damaged { .. }) => Condition::Any,
+                Err(error) => return Err(error),
+            };
+            if self.blobs.put(&key, json(&live), condition).await? == Stored::Written {
+                return Ok(live);
+            }
+        }
+        Err(self.busy(&key))
+    }
+
+    /// Moves the pointer to a release that there is: the one of `to` or, without
+    /// it, the one that was published before the live one.
+    pub async fn roll_back(
+        &self,
+        plugin: &PluginName,
+        to: Option<Digest>,
+        now: Timestamp,
+    ) -> Result<Option<Live>, ReleaseError> {
+        let target = match to {
+            Some(component) => Some(self.release(plugin, component).await?),
+            None => self.before_live(plugin).await?,
+        };
+        let Some(target) = target else {
+            return Ok(None);
+        };
+        let live = Live {
+            sha256: target.sha256,
+            since: now,
+        };
+        self.go_live(plugin, live).await.map(Some)
+    }
+
+    async fn before_live(&self, plugin: &PluginName) -> Result<Option<Release>, ReleaseError> {
+        let Pointer::Live(live, _) = self.pointer(plugin, None).await? else {
+            return Ok(None);
+        };
+        let history = self.history(plugin).await?;
+        let mut older = history.into_iter();
+        let found = older.any(|release| release.sha256 == live.sha256);
+        Ok(older.next().filter(|_| found))
+    }
+
+    /// Writes the rejection of a plugin's last upload, or takes it away.
+    pub(crate) async fn write_rejection(
+        &self,
+        plugin: &PluginName,
+        rejection: Option<&Rejection>,
+    ) -> Result<(), ReleaseError> {
+        let key = rejection_key(plugin);
+        match rejection {
+            Some(rejection) => {
+                let bytes = json(rejection);
+                self.blobs.put(&key, bytes, Condition::Any).await?;
+            }
+            None => self.blobs.delete(&key).await?,
+        }
+        Ok(())
+    }
+
+    fn busy(&self, key: &Key) -> ReleaseError {
+        ReleaseError::Busy {
+            address: self.blobs.address(key.as_str()),
+        }
+    }
+}
+
+/// Whether a pointer was moved after an upload. S3 tells the second of an upload
+/// and no more, so within one second whoever comes last is right.
+fn is_later(now: Live, upload: Live) -> bool {
+    now.since.as_millis() / 1000 > upload.since.as_millis() / 1000
+}
+
+/// The release with what the newer one has.
+fn merged(mut release: Release, newer: &Release) -> Release {
+    release.published = release.published.max(newer.published);
+    release
+        .artifacts
+        .retain(|entry| newer.artifact(&entry.engine, &entry.target).is_none());
+    release.artifacts.extend(newer.artifacts.iter().cloned());
+    release
+}
+
+/// For people too: they read rejections. Serializing these structs cannot fail.
+fn json(document: &impl Serialize) -> Vec<u8> {
+    let mut json = serde_json::to_vec_pretty(document).unwrap_or_default();
+    json.push(b'\n');
+    json
+}
