@@ -1,0 +1,132 @@
+"""What the template may grant, and to whom: what no linter knows.
+
+Run it with the Python of the linters, in the repository's top folder.
+"""
+
+from fnmatch import fnmatch
+
+from cfnlint.decode import cfn_yaml
+
+template = cfn_yaml.load("template.yaml")
+resources = template["Resources"]
+tag = "aws:PrincipalTag/poolhook-plugin"
+tenant = "${!" + tag + "}"  # as Fn::Sub wants it
+bucket = "arn:${AWS::Partition}:s3:::${BucketName}"
+
+
+def listed(value):
+    return value if isinstance(value, list) else [value]
+
+
+def plain(value):
+    """A value without its intrinsic function: of !If, what holds with the condition."""
+    if isinstance(value, dict) and "Fn::If" in value:
+        return plain(value["Fn::If"][1])
+    if isinstance(value, dict) and len(value) == 1:
+        (name, inside), = value.items()
+        if name in ("Ref", "Fn::Sub"):
+            return inside
+        if name == "Fn::GetAtt":
+            return ".".join(listed(inside))
+    return value
+
+
+def statements(documents):
+    return [plain(each) for document in documents for each in document["Statement"]]
+
+
+def of_role(name):
+    policies = resources[name]["Properties"]["Policies"]
+    assert "ManagedPolicyArns" not in resources[name]["Properties"], name
+    return statements(policy["PolicyDocument"] for policy in policies)
+
+
+def rights(of):
+    """(action, resource) of every statement; each allows, and names both."""
+    assert all(each["Effect"] == "Allow" for each in of)
+    return {
+        (action, plain(resource))
+        for each in of
+        for action in listed(each["Action"])
+        for resource in listed(plain(each["Resource"]))
+    }
+
+
+def on(*folders):
+    return {f"{bucket}/{folder}/*" for folder in folders}
+
+
+def may(of, action):
+    return {resource for allowed, resource in rights(of) if fnmatch(action, allowed)}
+
+
+# The functions have these roles, and nothing that SAM adds.
+for function, role in [("Trigger", "Role"), ("Publisher", "PublishingRole")]:
+    properties = resources[function]["Properties"]
+    assert properties["Role"] == {"Fn::GetAtt": [role, "Arn"]}, function
+    assert "Policies" not in properties, function
+assert "Globals" not in template
+
+# The trigger reads from the bucket, and writes into tables alone.
+trigger = of_role("Role")
+assert {action for action, _ in rights(trigger)} == {
+    "dynamodb:PutItem", "kms:Decrypt", "logs:CreateLogStream", "logs:PutLogEvents",
+    "s3:GetObject", "s3:ListBucket",
+}
+assert may(trigger, "dynamodb:PutItem") == {"TableArns"}
+assert may(trigger, "s3:GetObject") == on("config", "artifacts", "releases")
+
+# The publisher reads uploads and config, and cannot write there.
+publisher = of_role("PublishingRole")
+assert may(publisher, "s3:GetObject") == on("config", "uploads", "artifacts", "releases", "rejections")
+assert may(publisher, "s3:PutObject") == on("artifacts", "releases", "rejections")
+assert may(publisher, "s3:DeleteObject") == on("rejections")
+assert not may(publisher, "dynamodb:PutItem")
+
+# A tenant writes its own uploads alone, and is nobody without the tag.
+policy = resources["TenantUploads"]["Properties"]["PolicyDocument"]
+tenants = statements([policy])
+assert {action for action, _ in rights(tenants)} == {
+    "kms:Decrypt", "kms:GenerateDataKey", "s3:GetObject", "s3:ListBucket", "s3:PutObject",
+}
+assert may(tenants, "s3:PutObject") == {f"{bucket}/uploads/{tenant}/*"}
+assert may(tenants, "s3:GetObject") == {
+    f"{bucket}/releases/{tenant}/*", f"{bucket}/rejections/{tenant}.json",
+}
+for each in tenants:
+    assert each["Condition"]["Null"] == {tag: "false"}, each
+    if each["Action"] == "s3:ListBucket":
+        prefixes = each["Condition"]["StringLike"]["s3:prefix"]
+        assert all("/${" + tag + "}" in prefix for prefix in prefixes), prefixes
+
+# A statement on all objects or any action is nobody's.
+for each in trigger + publisher + tenants:
+    assert not {"NotAction", "NotResource"} & each.keys(), each
+for action, resource in rights(trigger + publisher + tenants):
+    assert "*" not in action and resource not in ("*", f"{bucket}/*"), (action, resource)
+    assert not action.startswith("s3:") or resource.startswith(bucket), (action, resource)
+
+# The bucket is private, versioned, encrypted, kept, and speaks TLS alone.
+made = resources["Bucket"]
+assert made["DeletionPolicy"] == made["UpdateReplacePolicy"] == "Retain"
+made = made["Properties"]
+blocked = made["PublicAccessBlockConfiguration"]
+assert len(blocked) == 4 and all(value is True for value in blocked.values())
+assert made["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+assert made["VersioningConfiguration"] == {"Status": "Enabled"}
+(encryption,) = made["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+algorithm = encryption["ServerSideEncryptionByDefault"]["SSEAlgorithm"]
+assert algorithm == {"Fn::If": ["HasKmsKey", "aws:kms", "AES256"]}
+
+denied = statements([resources["BucketRights"]["Properties"]["PolicyDocument"]])
+assert all(each["Effect"] == "Deny" and each["Principal"] == "*" for each in denied)
+for condition in [
+    {"Bool": {"aws:SecureTransport": "false"}},
+    {"NumericLessThan": {"s3:TlsVersion": "1.2"}},
+]:
+    (each,) = [each for each in denied if each["Condition"] == condition]
+    assert each["Action"] == "s3:*"
+    assert {plain(resource) for resource in each["Resource"]} == {"Bucket.Arn", "${Bucket.Arn}/*"}
+(each,) = [each for each in denied if each["Action"] == "s3:PutObject"]
+assert plain(each["Resource"]) == "${Bucket.Arn}/artifacts/*"
+assert each["Condition"] == {"ArnNotEquals": {"aws:PrincipalArn": {"Fn::GetAtt": ["PublishingRole", "Arn"]}}}
