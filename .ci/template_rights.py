@@ -127,6 +127,3 @@ for condition in [
     (each,) = [each for each in denied if each["Condition"] == condition]
     assert each["Action"] == "s3:*"
     assert {plain(resource) for resource in each["Resource"]} == {"Bucket.Arn", "${Bucket.Arn}/*"}
-(each,) = [each for each in denied if each["Action"] == "s3:PutObject"]
-assert plain(each["Resource"]) == "${Bucket.Arn}/artifacts/*"
-assert each["Condition"] == {"ArnNotEquals": {"aws:PrincipalArn": {"Fn::GetAtt": ["PublishingRole", "Arn"]}}}

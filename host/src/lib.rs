@@ -8,7 +8,17 @@
 //!                                                                      the same bytes ─► Cognito
 //! ```
 //!
-//! [`host::Host::handle`] is that path, on one screen.
+//! [`host::Host::handle`] is that path, on one screen. Configs and plugins come
+//! from caches; whether there are newer ones is looked up beside the event.
+//!
+//! # How a plugin gets there
+//!
+//! ```text
+//! upload ─► component, compiled in a process of its own ─► a sample user ─► artifact ─► release ─► pointer
+//! ```
+//!
+//! [`publish::Publisher::publish`] is that path; [`release`] says where each thing
+//! lies.
 //!
 //! # The map
 //!
@@ -16,31 +26,40 @@
 //! |---|---|---|
 //! | [`event`] | the trigger's JSON | a [`event::PostConfirmation`] |
 //! | [`item`] | attribute values | an [`item::Item`] that DynamoDB takes |
-//! | [`config`] | TOML | a [`config::PoolConfig`] |
-//! | [`pools`] | a folder of TOML files | the config of a pool |
-//! | [`plugin`] | a component and an event | what to put, and what it cost |
+//! | [`config`] | TOML | a [`config::PoolConfig`], a [`config::HostConfig`] |
+//! | [`plugin`] | machine code and an event | what to put, and what it cost |
 //! | [`blobs`] | a key | bytes in a folder or in S3 |
 //! | [`store`] | an item | a row in DynamoDB or SQLite |
-//! | [`aws`] | the environment | what all AWS clients share |
+//! | [`release`] | a component's digest | keys of blobs, and the documents in them |
+//! | [`releases`] | a plugin's name | its live release, its history, its machine code |
+//! | [`pools`] | a pool's id | its config, kept and refreshed |
+//! | [`plugins`] | a name in a config | a loaded plugin, kept and refreshed |
 //! | [`host`] | an event | an [`outcome::Outcome`] or a [`outcome::Failure`] |
-//! | [`report`] | what happened | a log line |
+//! | [`report`], [`notice`] | what happened in an event, or beside it | a log line |
+//! | `publish` | an upload | a release, or a rejection |
+//! | [`aws`] | the environment | what all AWS clients share |
 //!
 //! # Invariants
 //!
-//! - `event`, `item` and `config` do no IO and know no other module below them
-//!   but, for `config`, `event`. `pools`, `plugin`, `blobs` and `store` do not
-//!   know each other. Only `host` knows them all.
+//! - `event`, `item` and `config` do no IO and know none of the modules below
+//!   them. `plugin`, `blobs` and `store` do not know each other. `releases`,
+//!   `pools` and `plugins` bring them together, and only `host` knows all of them.
 //! - An [`item::Item`] that exists keeps DynamoDB's rules. A store gets nothing else.
 //! - A plugin never names a table, and never gets past the check of the
 //!   partition key: the pool's config alone says what that must equal.
 //! - Nothing is compiled in the sign-up path. Built without the feature
-//!   `compiler`, this crate has no compiler in it.
-//! - No event, plugin or config reaches a panic; each failure has a type, and by
-//!   its type a name. Nothing reads an error's text.
+//!   `compiler`, this crate has no compiler in it, and cannot write a release.
+//! - A [`plugin::Artifact`] that exists is machine code whose digest was compared
+//!   with the release's, or that this build has made. Nothing else is loaded.
+//! - The pointer moves last: whatever is live is whole.
+//! - What is newer is read beside an event, never in front of it; what is wrong
+//!   with it leaves the one from before in use.
+//! - No event, plugin, config or upload reaches a panic; each failure has a type,
+//!   and by its type a name. Nothing reads an error's text.
 //! - The log line of an event holds no value of the user's.
 //! - `wasmtime` is named only under `plugin`, each AWS SDK and SQLite in one file
 //!   under `blobs` or `store`, what those SDKs share in `aws`, the Lambda runtime
-//!   in `bin/bootstrap.rs`; printing, `clap` and the environment belong to the
+//!   in the Lambda binaries; printing, `clap` and the environment belong to the
 //!   binaries. A test holds these fences.
 
 pub mod aws;
