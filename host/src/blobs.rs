@@ -3,6 +3,7 @@
 //! holds for both (`host/tests/it/blobs.rs`).
 
 pub mod dir;
+mod places;
 pub mod s3;
 
 use std::error::Error;
@@ -10,6 +11,7 @@ use std::fmt;
 use std::pin::Pin;
 
 use crate::timestamp::Timestamp;
+pub use places::{BadLocation, Location, Places};
 
 /// A call of [`Blobs`], on its way.
 pub type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T, BlobError>> + Send + 'a>>;
@@ -182,59 +184,3 @@ impl BlobError {
         }
     }
 }
-
-/// Where blobs lie: a folder, or `s3://bucket/prefix`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Location {
-    /// A folder.
-    Folder(std::path::PathBuf),
-    /// A prefix of a bucket's keys.
-    Bucket {
-        /// The bucket's name.
-        name: String,
-        /// Empty, or ends with a slash.
-        prefix: String,
-    },
-}
-
-impl std::str::FromStr for Location {
-    type Err = BadLocation;
-
-    fn from_str(text: &str) -> Result<Self, BadLocation> {
-        let Some(bucket) = text.strip_prefix("s3://") else {
-            return if text.is_empty() {
-                Err(BadLocation)
-            } else {
-                Ok(Self::Folder(text.into()))
-            };
-        };
-        let (name, prefix) = bucket.split_once('/').unwrap_or((bucket, ""));
-        let alphanumeric = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-        // Between dots, as in a host's name: no end of a part is a hyphen.
-        let part = |part: &str| {
-            let ends = [part.bytes().next(), part.bytes().next_back()];
-            ends.into_iter().all(|end| end.is_some_and(alphanumeric))
-                && part.bytes().all(|b| alphanumeric(b) || b == b'-')
-        };
-        if !(3..=63).contains(&name.len()) || !name.split('.').all(part) {
-            return Err(BadLocation);
-        }
-        let prefix = prefix.trim_end_matches('/');
-        if prefix.is_empty() {
-            let (name, prefix) = (name.to_owned(), String::new());
-            return Ok(Self::Bucket { name, prefix });
-        }
-        let prefix = Key::try_from(prefix.to_owned()).map_err(|_| BadLocation)?;
-        Ok(Self::Bucket {
-            name: name.to_owned(),
-            prefix: format!("{prefix}/"),
-        })
-    }
-}
-
-/// The text names no place for blobs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "must be a folder, or s3://bucket or s3://bucket/prefix with a bucket's name in S3's rules"
-)]
-pub struct BadLocation;

@@ -60,6 +60,7 @@ impl<Items: ItemStore> Host<Items> {
             return Ok(Outcome::Skipped(Skip::TriggerSource));
         }
 
+        trace.plugin = Some(pool.plugin.name.clone());
         let plugin = self.plugins.get(&pool.plugin);
         let plugin = trace.time_async(Step::Load, plugin).await?;
         trace.plugin = Some(plugin.name().clone());

@@ -53,7 +53,10 @@ impl Pools {
     /// Reads `host.toml` and the defaults. The pools' files are read when asked
     /// for, so that ten thousand of them cost a cold start nothing.
     pub async fn open(blobs: Arc<dyn Blobs>) -> Result<Self, Failure> {
-        let host = match read(&*blobs, &Key::unchecked(HOST_FILE.into()), None).await? {
+        let host = Key::unchecked(HOST_FILE.into());
+        let (host, defaults) =
+            tokio::join!(read(&*blobs, &host, None), read_defaults(&*blobs, None));
+        let host = match host? {
             Read::Blob(blob) => {
                 let file = blobs.address(HOST_FILE);
                 HostConfig::parse(&file, text(&file, &blob)?)?
@@ -67,7 +70,8 @@ impl Pools {
             blobs,
             host,
         };
-        pools.defaults().await?;
+        let defaults = pools.parse_defaults(defaults?)?;
+        pools.defaults.replace(&(), defaults);
         Ok(pools)
     }
 

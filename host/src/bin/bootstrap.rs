@@ -24,10 +24,9 @@ use lambda_runtime::tower::layer::layer_fn;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, LambdaInvocation, Runtime, service_fn};
 use lambda_runtime_api_client::body::Body;
 use lambda_runtime_api_client::{PooledClient, build_request};
-use poolhook::aws::{self, SdkConfig};
-use poolhook::blobs::dir::Dir;
-use poolhook::blobs::s3::{Patience, S3};
-use poolhook::blobs::{BlobError, Blobs, Location};
+use poolhook::aws;
+use poolhook::blobs::s3::Patience;
+use poolhook::blobs::{Location, Places};
 use poolhook::config::{ConfigError, HostConfig};
 use poolhook::host::{Failure, Host};
 use poolhook::plugin::ArtifactFiles;
@@ -94,21 +93,15 @@ async fn serve() -> Result<(), Error> {
 
 async fn host() -> Result<Host<DynamoDb>, Failure> {
     let aws = aws::config().await;
-    let pools = Pools::open(open(&aws, config_location()?)?).await?;
+    let places = Places::new(&aws, Patience::SignUp);
+    let pools = Pools::open(places.open(&config_location()?)?).await?;
     let mut plugins = Plugins::builtin()?;
     if let Some(location) = env::var_os(BLOBS) {
-        let releases = Releases::new(open(&aws, location_of(BLOBS, &location)?)?);
+        let releases = Releases::new(places.open(&location_of(BLOBS, &location)?)?);
         let files = artifact_files(pools.host_config());
         plugins = plugins.with_published(releases, files, pools.host_config());
     }
     Ok(Host::new(pools, plugins, DynamoDb::new(&aws)))
-}
-
-fn open(aws: &SdkConfig, location: Location) -> Result<Arc<dyn Blobs>, BlobError> {
-    Ok(match location {
-        Location::Folder(folder) => Arc::new(Dir::open(folder)?),
-        Location::Bucket { name, prefix } => Arc::new(S3::new(aws, name, prefix, Patience::SignUp)),
-    })
 }
 
 fn config_location() -> Result<Location, ConfigError> {

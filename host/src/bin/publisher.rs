@@ -13,9 +13,8 @@ use std::sync::Arc;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use percent_encoding::percent_decode_str;
 use poolhook::aws;
-use poolhook::blobs::dir::Dir;
-use poolhook::blobs::s3::{Patience, S3};
-use poolhook::blobs::{Blobs, Key, Location};
+use poolhook::blobs::s3::Patience;
+use poolhook::blobs::{Key, Location, Places};
 use poolhook::config::HostConfig;
 use poolhook::pools::Pools;
 use poolhook::publish::{Publisher, compile_stdin, upload_log_line};
@@ -53,23 +52,19 @@ fn main() -> ExitCode {
 
 async fn serve() -> Result<(), Error> {
     let aws = aws::config().await;
-    let open = |location| -> Result<Arc<dyn Blobs>, Error> {
-        Ok(match location {
-            Location::Folder(folder) => Arc::new(Dir::open(folder)?),
-            Location::Bucket { name, prefix } => {
-                Arc::new(S3::new(&aws, name, prefix, Patience::Batch))
-            }
-        })
-    };
+    let places = Places::new(&aws, Patience::Batch);
     let location = location_of(BLOBS)?.ok_or_else(|| format!("{BLOBS} is not set"))?;
     let Location::Bucket { name, prefix } = location.clone() else {
         return Err(format!("{BLOBS} must be s3://BUCKET or s3://BUCKET/PREFIX").into());
     };
     let config = match location_of(CONFIG)? {
-        Some(location) => Pools::open(open(location)?).await?.host_config().clone(),
+        Some(location) => Pools::open(places.open(&location)?)
+            .await?
+            .host_config()
+            .clone(),
         None => HostConfig::default(),
     };
-    let releases = Releases::new(open(location)?);
+    let releases = Releases::new(places.open(&location)?);
     let publisher = Publisher::new(releases, config.publish, env::current_exe()?)?;
 
     let uploads = Uploads {

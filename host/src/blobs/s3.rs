@@ -83,6 +83,17 @@ impl S3 {
         }
     }
 
+    /// The blobs of another bucket or prefix, over the same connections.
+    #[must_use]
+    pub fn beside(&self, bucket: String, prefix: String) -> Self {
+        Self {
+            client: self.client.clone(),
+            bucket,
+            prefix,
+            patience: self.patience,
+        }
+    }
+
     async fn read(&self, key: &Key, known: Option<&ETag>, max: u64) -> Result<Read, BlobError> {
         let request = self.client.get_object().bucket(&self.bucket);
         let request = request

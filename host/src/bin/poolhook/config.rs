@@ -12,7 +12,7 @@ use poolhook::pools::Pools;
 use serde_json::{Value, json};
 
 use crate::Exit;
-use crate::options::{PluginChoice, block_on, open_existing as open};
+use crate::options::{PluginChoice, block_on, places};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -88,7 +88,7 @@ impl Check {
     }
 
     async fn check(&self) -> anyhow::Result<(Vec<Pool>, Vec<Wrong>)> {
-        let blobs = open(&self.location).await?;
+        let blobs = places(&self.location).await.open(&self.location)?;
         let pools = match Pools::open(Arc::clone(&blobs)).await {
             Ok(pools) => pools,
             Err(failure @ Failure::Config(_)) => {

@@ -3,14 +3,12 @@
 use std::env;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
-use poolhook::aws;
-use poolhook::blobs::dir::Dir;
-use poolhook::blobs::s3::{Patience, S3};
-use poolhook::blobs::{Blobs, Location};
+use poolhook::aws::{self, SdkConfig};
+use poolhook::blobs::s3::Patience;
+use poolhook::blobs::{Location, Places};
 use poolhook::config::{HostConfig, PluginName, Settings};
 use poolhook::plugin::{ArtifactFiles, Plugin};
 use poolhook::plugins::Plugins;
@@ -48,31 +46,17 @@ impl Config {
 
 /// The pools whose files lie there.
 async fn open_config(location: &Location) -> anyhow::Result<Pools> {
-    Ok(Pools::open(open_existing(location).await?).await?)
+    let blobs = places(location).await.open(location)?;
+    Ok(Pools::open(blobs).await?)
 }
 
-/// A place for blobs that is there already.
-pub(crate) async fn open_existing(location: &Location) -> anyhow::Result<Arc<dyn Blobs>> {
-    Ok(match location {
-        Location::Folder(folder) => Arc::new(Dir::open(folder)?),
-        Location::Bucket { .. } => open(location).await?,
-    })
-}
-
-/// A place for blobs; a folder is made if there is none.
-async fn open(location: &Location) -> anyhow::Result<Arc<dyn Blobs>> {
-    Ok(match location {
-        Location::Folder(folder) => Arc::new(Dir::create(folder)?),
-        Location::Bucket { name, prefix } => {
-            let shared = aws::config().await;
-            Arc::new(S3::new(
-                &shared,
-                name.clone(),
-                prefix.clone(),
-                Patience::Batch,
-            ))
-        }
-    })
+/// Opens a location, by AWS's configuration if it is in S3.
+pub(crate) async fn places(location: &Location) -> Places {
+    let shared = match location {
+        Location::Folder(_) => SdkConfig::builder().build(),
+        Location::Bucket { .. } => aws::config().await,
+    };
+    Places::new(&shared, Patience::Batch)
 }
 
 /// Where items go.
@@ -109,7 +93,8 @@ pub(crate) struct Store {
 impl Store {
     /// The releases. A folder is made if there is none.
     pub(crate) async fn create(&self) -> anyhow::Result<Releases> {
-        Ok(Releases::new(open(&self.location).await?))
+        let places = places(&self.location).await;
+        Ok(Releases::new(places.create(&self.location)?))
     }
 
     /// The releases; none where there is no such folder.
