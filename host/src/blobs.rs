@@ -183,4 +183,9 @@ impl BlobError {
             Self::Unavailable { .. } => "Blobs.Unavailable",
         }
     }
+
+    /// Whether the same call may well succeed later, with nothing mended by hand.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
 }

@@ -10,6 +10,7 @@ mod host;
 mod values;
 
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use crate::event::{PostConfirmation, TriggerSource, UserPoolId};
 pub(crate) use file::MAX_FILE_BYTES;
@@ -38,6 +39,20 @@ pub struct PoolConfig {
     pub settings: Settings,
     /// What the plugin may use, an event.
     pub limits: Limits,
+    /// What becomes of an event that cannot be written.
+    pub on_failure: OnFailure,
+}
+
+/// What Cognito hears of an event that could not be written, once it is kept as a
+/// dead letter. One that could not even be kept is always rejected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFailure {
+    /// The event: the user goes on, and the row follows by replay.
+    #[default]
+    Accept,
+    /// The failure's name.
+    Reject,
 }
 
 /// A DynamoDB table.
@@ -77,6 +92,18 @@ pub struct Limits {
     pub log_bytes: usize,
     /// Wall-clock time in milliseconds: the backstop behind the fuel.
     pub time_ms: u64,
+}
+
+impl Limits {
+    /// The limits of a run that must end by then; none if that is now.
+    pub(crate) fn until(&self, until: Instant) -> Option<Self> {
+        let left = until.saturating_duration_since(Instant::now()).as_millis();
+        let left = u64::try_from(left).unwrap_or(u64::MAX);
+        (left > 0).then(|| Self {
+            time_ms: self.time_ms.min(left),
+            ..self.clone()
+        })
+    }
 }
 
 impl Default for Limits {
@@ -121,6 +148,7 @@ impl PoolConfig {
             plugin,
             settings,
             limits,
+            on_failure,
         } = own.over(defaults.0.clone());
         let RawKey { attribute, equals } = key.unwrap_or_default();
 
@@ -145,6 +173,7 @@ impl PoolConfig {
             plugin: plugin.unwrap_or_default(),
             settings: settings.unwrap_or_default(),
             limits: limits.unwrap_or_default().into(),
+            on_failure: on_failure.unwrap_or_default(),
         })
     }
 
@@ -166,6 +195,7 @@ struct RawPool {
     plugin: Option<PluginRef>,
     settings: Option<Settings>,
     limits: Option<RawLimits>,
+    on_failure: Option<OnFailure>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -197,6 +227,7 @@ impl RawPool {
             plugin,
             settings,
             limits,
+            on_failure,
         } = self;
         Self {
             table: table.or(defaults.table),
@@ -207,6 +238,7 @@ impl RawPool {
             plugin: plugin.or(defaults.plugin),
             settings: settings.or(defaults.settings),
             limits: merged(limits, defaults.limits, RawLimits::over),
+            on_failure: on_failure.or(defaults.on_failure),
         }
     }
 }

@@ -3,8 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use serde_json::value::RawValue;
+use tokio::time::{Instant, timeout_at};
+
 use crate::background::Background;
 use crate::config::PluginRef;
+use crate::dead_letters::{Attempt, DeadLetter, DeadLetters};
 use crate::event::{PostConfirmation, UserPoolId};
 use crate::item::ItemError;
 use crate::notice::Notice;
@@ -12,15 +16,30 @@ pub use crate::outcome::{Failure, Outcome, Skip};
 use crate::plugin::Mapping;
 use crate::plugins::Plugins;
 use crate::pools::Pools;
-use crate::report::{Report, Step, Trace};
+use crate::report::{Kept, Report, Step, Trace};
 use crate::store::ItemStore;
+
+/// What is left of an event's time for its dead letter, whatever else hangs.
+const KEEPING: Duration = Duration::from_millis(800);
 
 /// One host for any number of user pools.
 pub struct Host<Items> {
     pools: Arc<Pools>,
     plugins: Arc<Plugins>,
     items: Items,
+    dead_letters: Option<DeadLetters>,
     background: Background,
+}
+
+/// An event that is to be written.
+#[derive(Clone, Copy, Debug)]
+pub struct Delivery<'a> {
+    /// Its bytes. They are the trigger's answer, too.
+    pub raw: &'a [u8],
+    /// When it was received.
+    pub received: SystemTime,
+    /// By when all must be done with it.
+    pub until: Instant,
 }
 
 impl<Items: ItemStore> Host<Items> {
@@ -30,43 +49,84 @@ impl<Items: ItemStore> Host<Items> {
             pools: Arc::new(pools),
             plugins: Arc::new(plugins),
             items,
+            dead_letters: None,
             background: Background::default(),
         }
     }
 
-    /// Handles one event, the bytes that the trigger received at `received`.
-    ///
-    /// The trigger's answer is `raw` itself, unless the report's outcome is a
-    /// failure.
-    pub async fn handle(&self, raw: &[u8], received: SystemTime) -> Report {
-        let mut trace = Trace::begin();
-        let outcome = self.write_item(raw, received, &mut trace).await;
-        trace.end(outcome)
+    /// Keeps what cannot be written as dead letters.
+    #[must_use]
+    pub fn with_dead_letters(mut self, dead_letters: DeadLetters) -> Self {
+        self.dead_letters = Some(dead_letters);
+        self
     }
 
-    async fn write_item(
+    /// An event that is received now, and may take as long as the config allows
+    /// and `at_most`.
+    pub fn deliver<'a>(&self, raw: &'a [u8], at_most: Duration) -> Delivery<'a> {
+        let budget = Duration::from_millis(self.pools.host_config().deadline_ms);
+        Delivery {
+            raw,
+            received: SystemTime::now(),
+            until: Instant::now() + budget.min(at_most),
+        }
+    }
+
+    /// Handles one event. What cannot be written is kept as a dead letter, if the
+    /// host has a place for them.
+    ///
+    /// The trigger's answer is what [`Report::answer`] says.
+    pub async fn handle(&self, delivery: Delivery<'_>) -> Report {
+        let mut trace = Trace::begin();
+        let written = self.write(delivery, &mut trace).await;
+        let kept = match &written {
+            Err(failure) => self.keep(delivery, failure, &trace).await,
+            Ok(_) => Kept::No,
+        };
+        trace.end(written, kept)
+    }
+
+    async fn write(&self, delivery: Delivery<'_>, trace: &mut Trace) -> Result<Outcome, Failure> {
+        let event = trace.time(Step::Event, || PostConfirmation::parse(delivery.raw))?;
+        trace.user_pool_id = Some(event.user_pool_id.clone());
+        let until = match self.dead_letters {
+            Some(_) => delivery.until.checked_sub(KEEPING).unwrap_or(delivery.until),
+            None => delivery.until,
+        };
+        self.write_event(&event, delivery.received, until, trace)
+            .await
+    }
+
+    /// The way of an event, from its pool's config to the written item.
+    async fn write_event(
         &self,
-        raw: &[u8],
+        event: &PostConfirmation,
         received: SystemTime,
+        until: Instant,
         trace: &mut Trace,
     ) -> Result<Outcome, Failure> {
-        let event = trace.time(Step::Event, || PostConfirmation::parse(raw))?;
-        trace.user_pool_id = Some(event.user_pool_id.clone());
-
-        let pool = self.pools.get(&event.user_pool_id);
+        let pool = within(
+            until,
+            "reading the pool's config",
+            self.pools.get(&event.user_pool_id),
+        );
         let pool = trace.time_async(Step::Config, pool).await?;
+        trace.on_failure = pool.on_failure;
         self.start_refresh(&event.user_pool_id, &pool.plugin);
         if !pool.triggers.contains(&event.trigger_source) {
             return Ok(Outcome::Skipped(Skip::TriggerSource));
         }
 
         trace.plugin = Some(pool.plugin.name.clone());
-        let plugin = self.plugins.get(&pool.plugin);
+        let plugin = within(until, "loading the plugin", self.plugins.get(&pool.plugin));
         let plugin = trace.time_async(Step::Load, plugin).await?;
         trace.plugin = Some(plugin.name().clone());
         trace.component = plugin.component();
+        let limits = pool.limits.until(until).ok_or(Failure::Late {
+            what: "what came before the plugin",
+        })?;
         let run = trace.time(Step::Plugin, || {
-            plugin.run(&event, received, &pool.settings, &pool.limits)
+            plugin.run(event, received, &pool.settings, &limits)
         });
         trace.fuel = run.fuel;
         trace.log = run.log;
@@ -77,15 +137,47 @@ impl<Items: ItemStore> Host<Items> {
 
         let item = trace.time(Step::Check, || {
             let item = fields.into_item()?;
-            item.check_partition_key(&pool.table.partition_key, &pool.partition_key(&event))?;
+            item.check_partition_key(&pool.table.partition_key, &pool.partition_key(event))?;
             Ok::<_, ItemError>(item)
         })?;
 
-        let put = self.items.put(&pool.table, &item, pool.write);
+        let put = self.items.put(&pool.table, &item, pool.write, until);
         let put = trace.time_async(Step::Store, put).await;
         trace.table = Some(pool.table.name.clone());
         trace.item = Some(item);
         Ok(put?.into())
+    }
+
+    /// Keeps an event that could not be written. One that is no event, or of a
+    /// pool that nobody has configured, is not kept.
+    async fn keep(&self, delivery: Delivery<'_>, failure: &Failure, trace: &Trace) -> Kept {
+        let (Some(dead_letters), Some(pool)) = (&self.dead_letters, &trace.user_pool_id) else {
+            return Kept::No;
+        };
+        let raw = str::from_utf8(delivery.raw).unwrap_or_default();
+        let raw = RawValue::from_string(raw.to_owned());
+        let (Ok(event), false) = (raw, failure.is_of_unknown_pool()) else {
+            return Kept::No;
+        };
+        let received = delivery.received.into();
+        let letter = DeadLetter {
+            user_pool_id: pool.to_string(),
+            received,
+            plugin: trace.plugin.clone(),
+            component: trace.component,
+            attempts: vec![Attempt::new(received, failure)],
+            event,
+        };
+        let keep = async {
+            dead_letters
+                .keep(pool, &letter)
+                .await
+                .map_err(Failure::Blobs)
+        };
+        match within(delivery.until, "keeping the event", keep).await {
+            Ok(()) => Kept::Yes(trace.on_failure),
+            Err(error) => Kept::Failed(error),
+        }
     }
 
     /// Looks for a newer config of the pool and a newer release of its plugin, if
@@ -114,6 +206,16 @@ impl<Items: ItemStore> Host<Items> {
     pub fn notices(&self) -> Vec<Notice> {
         self.background.notices()
     }
+}
+
+/// What the work gives, or that there was no time for it.
+async fn within<T>(
+    until: Instant,
+    what: &'static str,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let in_time = timeout_at(until, work).await;
+    in_time.unwrap_or(Err(Failure::Late { what }))
 }
 
 /// A config counts as good only if its plugin can be loaded.

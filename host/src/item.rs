@@ -128,6 +128,29 @@ pub enum AttributeValue {
 }
 
 impl AttributeValue {
+    /// Whether DynamoDB holds both for the same: sets have no order, and numbers
+    /// are equal by value.
+    pub fn is_same(&self, other: &Self) -> bool {
+        fn sets<T: PartialEq>(one: &[T], other: &[T]) -> bool {
+            one.len() == other.len() && one.iter().all(|member| other.contains(member))
+        }
+        match (self, other) {
+            (Self::Ss(one), Self::Ss(other)) => sets(one, other),
+            (Self::Ns(one), Self::Ns(other)) => sets(one, other),
+            (Self::Bs(one), Self::Bs(other)) => sets(one, other),
+            (Self::L(one), Self::L(other)) => {
+                let mut pairs = one.iter().zip(other);
+                one.len() == other.len() && pairs.all(|(one, other)| one.is_same(other))
+            }
+            (Self::M(one), Self::M(other)) => {
+                let mut pairs = one.iter().zip(other);
+                one.len() == other.len()
+                    && pairs.all(|(one, other)| one.0 == other.0 && one.1.is_same(other.1))
+            }
+            (one, other) => one == other,
+        }
+    }
+
     /// The value that a JSON document stands for: objects become M, arrays L.
     /// `attribute` is the name for errors.
     pub fn from_json(attribute: &str, document: &str) -> Result<Self, ItemError> {

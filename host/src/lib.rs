@@ -67,6 +67,7 @@ mod background;
 pub mod blobs;
 mod cache;
 pub mod config;
+pub mod dead_letters;
 pub mod digest;
 pub mod event;
 pub mod host;

@@ -2,13 +2,15 @@
 
 use std::error::Error;
 
+use serde::{Deserialize, Serialize};
+
 use crate::blobs::BlobError;
 use crate::config::ConfigError;
 use crate::event::EventError;
 use crate::item::ItemError;
 use crate::plugin::PluginError;
 use crate::releases::ReleaseError;
-use crate::store::{Put, StoreError};
+use crate::store::{Existing, Put, StoreError};
 
 /// What became of an event that did not fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +18,7 @@ pub enum Outcome {
     /// The item is in the table.
     Written,
     /// The table held an item with this key already, and still holds that one.
-    AlreadyThere,
+    AlreadyThere(Existing),
     /// By rule, nothing was written.
     Skipped(Skip),
 }
@@ -37,7 +39,7 @@ impl From<Put> for Outcome {
     fn from(put: Put) -> Self {
         match put {
             Put::Written => Self::Written,
-            Put::AlreadyThere => Self::AlreadyThere,
+            Put::AlreadyThere(existing) => Self::AlreadyThere(existing),
         }
     }
 }
@@ -67,6 +69,38 @@ pub enum Failure {
     /// AWS's part, or the table's.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Something before the write took all the time there was.
+    #[error("{what} took too long: the event's time is over")]
+    Late {
+        /// What.
+        what: &'static str,
+    },
+}
+
+/// Whose part a failure is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Class {
+    /// The sender's.
+    Event,
+    /// The platform engineer's.
+    Config,
+    /// The tenant's.
+    Plugin,
+    /// AWS's.
+    Store,
+}
+
+impl Class {
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::Config => "config",
+            Self::Plugin => "plugin",
+            Self::Store => "store",
+        }
+    }
 }
 
 impl Failure {
@@ -80,6 +114,37 @@ impl Failure {
             Self::Plugin(error) => error.name(),
             Self::Item(error) => error.name(),
             Self::Store(error) => error.name(),
+            Self::Late { .. } => "Host.Late",
+        }
+    }
+
+    /// Whether it is an event of a pool that nobody has configured.
+    pub(crate) fn is_of_unknown_pool(&self) -> bool {
+        matches!(self, Self::Config(ConfigError::UnknownPool { .. }))
+    }
+
+    /// Whose part it is.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Event(_) => Class::Event,
+            Self::Config(_) => Class::Config,
+            Self::Release(ReleaseError::Blobs(_)) | Self::Blobs(_) => Class::Store,
+            Self::Release(_) | Self::Plugin(_) | Self::Item(_) => Class::Plugin,
+            Self::Store(_) | Self::Late { .. } => Class::Store,
+        }
+    }
+
+    /// Whether the same event may well succeed later, with nothing mended by hand.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Blobs(error) | Self::Release(ReleaseError::Blobs(error)) => error.is_retryable(),
+            Self::Store(error) => error.is_retryable(),
+            Self::Late { .. } => true,
+            Self::Event(_)
+            | Self::Config(_)
+            | Self::Release(_)
+            | Self::Plugin(_)
+            | Self::Item(_) => false,
         }
     }
 

@@ -5,20 +5,38 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use crate::config::{PluginName, TableName};
+use crate::config::{OnFailure, PluginName, TableName};
 use crate::digest::Digest;
 use crate::event::UserPoolId;
 use crate::item::Item;
 use crate::outcome::{Failure, Outcome, Skip};
 use crate::plugin::LogLine;
+use crate::store::Existing;
+
+/// So many attributes are named in a log line, each by so many bytes.
+const MAX_NAMES: usize = 20;
+const MAX_NAME_BYTES: usize = 64;
 
 /// What became of one event.
 #[derive(Debug)]
 pub struct Report {
     /// How it ended.
     pub outcome: Result<Outcome, Failure>,
+    /// Whether it is kept as a dead letter, where it could not be written.
+    pub kept: Kept,
     /// How far it came on the way there.
     pub trace: Trace,
+}
+
+/// Whether an event is kept as a dead letter.
+#[derive(Debug)]
+pub enum Kept {
+    /// There was no need, or no place.
+    No,
+    /// It is, and Cognito is to hear this.
+    Yes(OnFailure),
+    /// It could not be kept either.
+    Failed(Failure),
 }
 
 /// How far an event came: what is known by then, and the time of each step.
@@ -34,6 +52,8 @@ pub struct Trace {
     pub fuel: u64,
     /// What the plugin logged.
     pub log: Vec<LogLine>,
+    /// What the pool's config says of failures; the default, until it is read.
+    pub on_failure: OnFailure,
     /// The table to which the item was put.
     pub table: Option<TableName>,
     /// The item.
@@ -81,6 +101,7 @@ impl Trace {
             component: None,
             fuel: 0,
             log: Vec::new(),
+            on_failure: OnFailure::default(),
             table: None,
             item: None,
             micros: Micros::default(),
@@ -88,10 +109,11 @@ impl Trace {
         }
     }
 
-    pub(crate) fn end(mut self, outcome: Result<Outcome, Failure>) -> Report {
+    pub(crate) fn end(mut self, outcome: Result<Outcome, Failure>, kept: Kept) -> Report {
         self.micros.total = micros_since(self.began);
         Report {
             outcome,
+            kept,
             trace: self,
         }
     }
@@ -128,23 +150,33 @@ fn micros_since(began: Instant) -> u64 {
 }
 
 impl Report {
+    /// What Cognito is to hear: the event's own bytes, or the failure.
+    pub fn answer(&self) -> Result<(), &Failure> {
+        match (&self.outcome, &self.kept) {
+            (Ok(_), _) | (Err(_), Kept::Yes(OnFailure::Accept)) => Ok(()),
+            (Err(failure), _) => Err(failure),
+        }
+    }
+
     /// How the event ended, in a word or two.
     pub fn outcome_name(&self) -> &'static str {
-        match &self.outcome {
-            Ok(Outcome::Written) => "written",
-            Ok(Outcome::AlreadyThere) => "already there",
-            Ok(Outcome::Skipped(_)) => "skipped",
-            Err(_) => "failed",
+        match (&self.outcome, &self.kept) {
+            (Ok(Outcome::Written), _) => "written",
+            (Ok(Outcome::AlreadyThere(_)), _) => "already there",
+            (Ok(Outcome::Skipped(_)), _) => "skipped",
+            (Err(_), Kept::Yes(_)) => "kept",
+            (Err(_), _) => "failed",
         }
     }
 
     /// The event's log line, one JSON object: what happened, never to whom. It
-    /// holds no user name, no attribute's name or value, no word of the plugin's.
+    /// holds no user name, no attribute's value, no word of the plugin's; of an
+    /// item that is there already and differs, it names the attributes.
     pub fn log_line(&self, request_id: &str) -> String {
         let trace = &self.trace;
         let error = self.outcome.as_ref().err();
         json(&EventLine {
-            level: if error.is_some() { "ERROR" } else { "INFO" },
+            level: self.level(),
             request_id,
             user_pool_id: trace.user_pool_id.as_ref().map(UserPoolId::as_str),
             plugin: trace.plugin.as_ref().map(PluginName::as_str),
@@ -156,11 +188,29 @@ impl Report {
                 Ok(Outcome::Skipped(Skip::Plugin { .. })) => Some("plugin"),
                 _ => None,
             },
+            differing: match &self.outcome {
+                Ok(Outcome::AlreadyThere(Existing::Different(names))) => shortened(names),
+                _ => Vec::new(),
+            },
             error: error.map(Failure::name),
+            class: error.map(|failure| failure.class().as_str()),
             message: error.and_then(loggable),
+            not_kept: match &self.kept {
+                Kept::Failed(failure) => Some(failure.name()),
+                Kept::No | Kept::Yes(_) => None,
+            },
             fuel: trace.fuel,
             micros: &trace.micros,
         })
+    }
+
+    /// A failure that passes by itself is a warning, as long as the event is kept.
+    fn level(&self) -> &'static str {
+        match (&self.outcome, &self.kept) {
+            (Ok(_), _) => "INFO",
+            (Err(failure), Kept::Yes(_)) if failure.is_retryable() => "WARN",
+            (Err(_), _) => "ERROR",
+        }
     }
 
     /// The plugin's log lines, one JSON object each: its author's words.
@@ -193,10 +243,16 @@ struct EventLine<'a> {
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     skipped_by: Option<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    differing: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    class: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_kept: Option<&'static str>,
     fuel: u64,
     micros: &'a Micros,
 }
@@ -209,6 +265,13 @@ struct PluginLine<'a> {
     request_id: &'a str,
     user_pool_id: Option<&'a str>,
     plugin: Option<&'a str>,
+}
+
+/// The plugin chose these names, so a line holds no more of them than it needs.
+fn shortened(names: &[String]) -> Vec<&str> {
+    let name = |name: &String| name.floor_char_boundary(MAX_NAME_BYTES);
+    let names = names.iter().take(MAX_NAMES);
+    names.filter_map(|text| text.get(..name(text))).collect()
 }
 
 /// A failure's text with its causes, unless a plugin can choose a part of it:

@@ -6,34 +6,73 @@ pub mod dynamodb;
 #[cfg(feature = "cli")]
 pub mod sqlite;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::future::Future;
+
+use tokio::time::Instant;
 
 use crate::config::{Table, Write};
 use crate::item::Item;
 
 /// A store of items by table and partition key.
 pub trait ItemStore: Send + Sync {
-    /// Puts an item, which holds the table's partition key.
+    /// Puts an item, which holds the table's partition key, and ends by `until`.
     ///
     /// [`Write::Create`] leaves an item alone that has the key already;
     /// [`Write::Replace`] replaces it. Either way the table then holds exactly
-    /// one item under the key.
+    /// one item under the key. Where the call fails, it may hold this one: to put
+    /// it again is harmless.
     fn put(
         &self,
         table: &Table,
         item: &Item,
         write: Write,
+        until: Instant,
     ) -> impl Future<Output = Result<Put, StoreError>> + Send;
 }
 
 /// What a put did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Put {
     /// The item is written.
     Written,
     /// An item has the key already; nothing was written.
-    AlreadyThere,
+    AlreadyThere(Existing),
+}
+
+/// The item that has the key already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Existing {
+    /// It is the very item that was to be written: an earlier attempt wrote it,
+    /// perhaps without an answer.
+    Same,
+    /// It is another one, which differs in these attributes, by name.
+    Different(Vec<String>),
+    /// The store does not say.
+    Unknown,
+}
+
+impl Existing {
+    /// How the item that is there differs from the one that was to be written.
+    pub(crate) fn compare<V>(
+        there: &BTreeMap<String, V>,
+        item: &BTreeMap<String, V>,
+        is_same: impl Fn(&V, &V) -> bool,
+    ) -> Self {
+        let names: BTreeSet<_> = there.keys().chain(item.keys()).collect();
+        let same = |name: &str| match (there.get(name), item.get(name)) {
+            (Some(one), Some(other)) => is_same(one, other),
+            _ => false,
+        };
+        let names = names.into_iter().filter(|name| !same(name));
+        let names: Vec<_> = names.cloned().collect();
+        if names.is_empty() {
+            Self::Same
+        } else {
+            Self::Different(names)
+        }
+    }
 }
 
 /// Why an item was not written. No text here holds a value of the item's.
@@ -81,7 +120,15 @@ pub enum StoreError {
         /// DynamoDB's error code.
         code: String,
     },
-    /// The store did not answer, or not in time, or with an error of its own.
+    /// The store did not answer in time.
+    #[error("the table {table} in {region} did not answer in time")]
+    Timeout {
+        /// The table.
+        table: String,
+        /// Its region.
+        region: String,
+    },
+    /// The store did not answer, or with an error of its own.
     #[error("the store failed")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
 }
@@ -94,7 +141,16 @@ impl StoreError {
             Self::AccessDenied { .. } => "Store.AccessDenied",
             Self::Throttled { .. } => "Store.Throttled",
             Self::Refused { .. } => "Store.Refused",
+            Self::Timeout { .. } => "Store.Timeout",
             Self::Unavailable(_) => "Store.Unavailable",
+        }
+    }
+
+    /// Whether the same put may well succeed later, with nothing mended by hand.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Throttled { .. } | Self::Timeout { .. } | Self::Unavailable(_) => true,
+            Self::NoTable { .. } | Self::AccessDenied { .. } | Self::Refused { .. } => false,
         }
     }
 }

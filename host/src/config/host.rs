@@ -11,6 +11,8 @@ pub const HOST_FILE: &str = "host.toml";
 /// How the host keeps and publishes what its pools need.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostConfig {
+    /// An event is answered after so many milliseconds, whatever hangs.
+    pub deadline_ms: u64,
     /// After so many seconds, a config or a live release is looked at again.
     pub refresh_seconds: u64,
     /// Memory for pools' configs, in bytes of their files.
@@ -37,6 +39,7 @@ pub struct PublishLimits {
 impl Default for HostConfig {
     fn default() -> Self {
         Self {
+            deadline_ms: 4000,
             refresh_seconds: 10,
             config_memory_bytes: 32 << 20,
             plugin_memory_bytes: 64 << 20,
@@ -60,6 +63,7 @@ impl HostConfig {
     /// Reads the text of the file named `file`.
     pub fn parse(file: &str, text: &str) -> Result<Self, ConfigError> {
         let RawHost {
+            deadline_ms,
             refresh_seconds,
             config_memory_bytes,
             plugins,
@@ -76,6 +80,7 @@ impl HostConfig {
         } = publish;
         let default = Self::default();
         Ok(Self {
+            deadline_ms: deadline_ms.map_or(default.deadline_ms, Bounded::get),
             refresh_seconds: refresh_seconds.map_or(default.refresh_seconds, Bounded::get),
             config_memory_bytes: config_memory_bytes
                 .map_or(default.config_memory_bytes, Bounded::get),
@@ -96,6 +101,7 @@ impl HostConfig {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct RawHost {
+    deadline_ms: Option<Bounded<1000, 4500>>,
     refresh_seconds: Option<Bounded<1, 86_400>>,
     config_memory_bytes: Option<Bounded<1_048_576, 17_179_869_184>>,
     #[serde(default)]

@@ -1,6 +1,6 @@
 //! DynamoDB, the only file that knows its SDK.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,18 +11,25 @@ use aws_sdk_dynamodb::config::{Builder, Region};
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::primitives::Blob;
-use aws_sdk_dynamodb::types::AttributeValue as Sdk;
+use aws_sdk_dynamodb::types::{
+    AttributeValue as Sdk, ReturnValuesOnConditionCheckFailure as ReturnOld,
+};
+use tokio::time::{Instant, timeout_at};
 
-use super::{ItemStore, Put, StoreError};
+use super::{Existing, ItemStore, Put, StoreError};
 use crate::aws::SdkConfig;
 use crate::config::{Table, Write};
 use crate::item::{AttributeValue, Item, Number};
 
-/// Cognito waits 5 s for the trigger, of which a plugin may use one. The SDK by
-/// itself would wait for an answer for ever.
+/// The SDK by itself would wait for an answer for ever. An attempt that takes so
+/// long is better made again.
 const CONNECT: Duration = Duration::from_secs(1);
 const ATTEMPT: Duration = Duration::from_millis(1400);
-const ALL_ATTEMPTS: Duration = Duration::from_millis(2900);
+/// A throttled table is asked again soon, and a few times, as the caller has few
+/// seconds for all.
+const ATTEMPTS: u32 = 6;
+const FIRST_BACKOFF: Duration = Duration::from_millis(50);
+const LAST_BACKOFF: Duration = Duration::from_millis(500);
 
 /// The tables of an account, in all regions.
 pub struct DynamoDb {
@@ -47,12 +54,15 @@ impl DynamoDb {
         }
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT)
-            .operation_attempt_timeout(ATTEMPT)
-            .operation_timeout(ALL_ATTEMPTS);
+            .operation_attempt_timeout(ATTEMPT);
+        let retries = RetryConfig::standard()
+            .with_max_attempts(ATTEMPTS)
+            .with_initial_backoff(FIRST_BACKOFF)
+            .with_max_backoff(LAST_BACKOFF);
         let config = Builder::from(&self.shared)
             .region(Region::new(region.to_owned()))
             .timeout_config(timeouts.build())
-            .retry_config(RetryConfig::standard());
+            .retry_config(retries);
         let client = Client::from_conf(config.build());
         clients.insert(region.to_owned(), client.clone());
         client
@@ -60,7 +70,13 @@ impl DynamoDb {
 }
 
 impl ItemStore for DynamoDb {
-    async fn put(&self, table: &Table, item: &Item, write: Write) -> Result<Put, StoreError> {
+    async fn put(
+        &self,
+        table: &Table,
+        item: &Item,
+        write: Write,
+        until: Instant,
+    ) -> Result<Put, StoreError> {
         let attributes = item.attributes().iter();
         let mut request = self
             .client(&table.region)
@@ -74,11 +90,16 @@ impl ItemStore for DynamoDb {
         if write == Write::Create {
             request = request
                 .condition_expression("attribute_not_exists(#key)")
-                .expression_attribute_names("#key", &table.partition_key);
+                .expression_attribute_names("#key", &table.partition_key)
+                .return_values_on_condition_check_failure(ReturnOld::AllOld);
         }
-        match request.send().await {
-            Ok(_) => Ok(Put::Written),
-            Err(error) => not_written(table, error),
+        match timeout_at(until, request.send()).await {
+            Ok(Ok(_)) => Ok(Put::Written),
+            Ok(Err(error)) => not_written(table, item, error),
+            Err(_) => Err(StoreError::Timeout {
+                table: table.name.to_string(),
+                region: table.region.clone(),
+            }),
         }
     }
 }
@@ -87,15 +108,23 @@ impl ItemStore for DynamoDb {
 /// the SDK's type, then by DynamoDB's [code][doc].
 ///
 /// [doc]: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
-fn not_written<R>(table: &Table, error: SdkError<PutItemError, R>) -> Result<Put, StoreError>
+fn not_written<R>(
+    table: &Table,
+    item: &Item,
+    error: SdkError<PutItemError, R>,
+) -> Result<Put, StoreError>
 where
     R: std::fmt::Debug + Send + Sync + 'static,
 {
     let Some(service) = error.as_service_error() else {
         return Err(StoreError::Unavailable(error.into()));
     };
-    if service.is_conditional_check_failed_exception() {
-        return Ok(Put::AlreadyThere);
+    if let PutItemError::ConditionalCheckFailedException(failed) = service {
+        let there = failed.item().and_then(attributes);
+        let existing = there.map_or(Existing::Unknown, |there| {
+            Existing::compare(&there, item.attributes(), AttributeValue::is_same)
+        });
+        return Ok(Put::AlreadyThere(existing));
     }
     let (region, code) = (
         table.region.clone(),
@@ -147,4 +176,29 @@ fn sdk(value: &AttributeValue) -> Sdk {
                 .collect(),
         ),
     }
+}
+
+/// An item of the table's; none if it holds what no item can.
+fn attributes(item: &HashMap<String, Sdk>) -> Option<BTreeMap<String, AttributeValue>> {
+    let attribute = |(name, value): (&String, &Sdk)| Some((name.clone(), own(value)?));
+    item.iter().map(attribute).collect()
+}
+
+fn own(value: &Sdk) -> Option<AttributeValue> {
+    let number = |text: &String| Number::parse(text).ok();
+    Some(match value {
+        Sdk::S(text) => AttributeValue::S(text.clone()),
+        Sdk::N(text) => AttributeValue::N(number(text)?),
+        Sdk::B(bytes) => AttributeValue::B(bytes.as_ref().to_vec()),
+        Sdk::Bool(value) => AttributeValue::Bool(*value),
+        Sdk::Null(_) => AttributeValue::Null,
+        Sdk::Ss(members) => AttributeValue::Ss(members.clone()),
+        Sdk::Ns(members) => AttributeValue::Ns(members.iter().map(number).collect::<Option<_>>()?),
+        Sdk::Bs(members) => {
+            AttributeValue::Bs(members.iter().map(|b| b.as_ref().to_vec()).collect())
+        }
+        Sdk::L(values) => AttributeValue::L(values.iter().map(own).collect::<Option<_>>()?),
+        Sdk::M(entries) => AttributeValue::M(attributes(entries)?),
+        _ => return None,
+    })
 }

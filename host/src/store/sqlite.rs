@@ -4,13 +4,15 @@
 //! `sqlite3 poolhook.db 'select * from items'` shows it: one row an item, with
 //! its region, its table, its partition key, and the item as DynamoDB's JSON.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, params};
+use tokio::time::Instant;
 
-use super::{ItemStore, Put, StoreError};
+use super::{Existing, ItemStore, Put, StoreError};
 use crate::config::{Table, Write};
 use crate::item::{AttributeValue, Item};
 
@@ -93,7 +95,13 @@ impl Sqlite {
 }
 
 impl ItemStore for Sqlite {
-    async fn put(&self, table: &Table, item: &Item, write: Write) -> Result<Put, StoreError> {
+    async fn put(
+        &self,
+        table: &Table,
+        item: &Item,
+        write: Write,
+        _until: Instant,
+    ) -> Result<Put, StoreError> {
         let key = item.attributes().get(&table.partition_key);
         let Some(AttributeValue::S(key)) = key else {
             return Err(StoreError::Refused {
@@ -113,16 +121,31 @@ impl ItemStore for Sqlite {
             }
         };
         let row = params![table.region, table.name.as_str(), key, item];
-        let written = self
-            .connection()
-            .execute(statement, row)
+        let connection = self.connection();
+        let written = connection.execute(statement, row).map_err(unavailable)?;
+        if written > 0 {
+            return Ok(Put::Written);
+        }
+        let there: String = connection
+            .query_row(
+                "select item from items where region = ? and table_name = ? and key = ?",
+                params![table.region, table.name.as_str(), key],
+                |row| row.get(0),
+            )
             .map_err(unavailable)?;
-        Ok(if written == 0 {
-            Put::AlreadyThere
-        } else {
-            Put::Written
-        })
+        Ok(Put::AlreadyThere(compare(&there, &item)))
     }
+}
+
+/// Compares two items as they are written: sets in their order, numbers in their
+/// form. Only poolhook writes here, and the same user gives the same text.
+fn compare(there: &str, item: &str) -> Existing {
+    type Attributes = BTreeMap<String, serde_json::Value>;
+    let parsed = |text| serde_json::from_str::<Attributes>(text);
+    let (Ok(there), Ok(item)) = (parsed(there), parsed(item)) else {
+        return Existing::Unknown;
+    };
+    Existing::compare(&there, &item, |one, other| one == other)
 }
 
 fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
