@@ -177,6 +177,16 @@ impl PoolConfig {
         })
     }
 
+    /// Whether an event of this trigger source writes an item. A user that is
+    /// written later is one who has signed up.
+    pub fn writes(&self, trigger_source: &TriggerSource) -> bool {
+        let source = match trigger_source {
+            TriggerSource::Backfill => &TriggerSource::ConfirmSignUp,
+            source => source,
+        };
+        self.triggers.contains(source)
+    }
+
     /// What the partition key of this user's item must be.
     pub fn partition_key(&self, event: &PostConfirmation) -> String {
         self.key_equals.expand(event)

@@ -117,16 +117,19 @@ pub enum TriggerSource {
     ConfirmSignUp,
     /// A new password after "forgot password", by a user confirmed long ago.
     ConfirmForgotPassword,
+    /// None of Cognito's: poolhook writes a user that the trigger never saw.
+    Backfill,
     /// One that Cognito did not document when this was written.
     Other(String),
 }
 
 impl TriggerSource {
-    /// Cognito's name for it.
+    /// Cognito's name for it; `backfill` for poolhook's own.
     pub fn as_str(&self) -> &str {
         match self {
             Self::ConfirmSignUp => "PostConfirmation_ConfirmSignUp",
             Self::ConfirmForgotPassword => "PostConfirmation_ConfirmForgotPassword",
+            Self::Backfill => "backfill",
             Self::Other(name) => name,
         }
     }

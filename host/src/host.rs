@@ -7,8 +7,9 @@ use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout_at};
 
 use crate::background::Background;
-use crate::config::PluginRef;
+use crate::config::{PluginRef, Write};
 use crate::dead_letters::{Attempt, DeadLetter, DeadLetters};
+use crate::digest::Digest;
 use crate::event::{PostConfirmation, UserPoolId};
 use crate::item::ItemError;
 use crate::notice::Notice;
@@ -40,6 +41,35 @@ pub struct Delivery<'a> {
     pub received: SystemTime,
     /// By when all must be done with it.
     pub until: Instant,
+}
+
+/// A user whose item is to be written.
+#[derive(Clone, Copy, Debug)]
+pub struct User<'a> {
+    /// The event that says who it is.
+    pub event: &'a PostConfirmation,
+    /// When that was received.
+    pub received: SystemTime,
+    /// By when the item must be written.
+    pub until: Instant,
+    /// The component to map with; without one, the one that the pool's config
+    /// names.
+    pub component: Option<Digest>,
+    /// How to write; without it, as the pool's config says.
+    pub write: Option<Write>,
+}
+
+impl<'a> User<'a> {
+    /// A user who is written as its pool's config says.
+    pub fn new(event: &'a PostConfirmation, received: SystemTime, until: Instant) -> Self {
+        Self {
+            event,
+            received,
+            until,
+            component: None,
+            write: None,
+        }
+    }
 }
 
 impl<Items: ItemStore> Host<Items> {
@@ -90,35 +120,43 @@ impl<Items: ItemStore> Host<Items> {
         let event = trace.time(Step::Event, || PostConfirmation::parse(delivery.raw))?;
         trace.user_pool_id = Some(event.user_pool_id.clone());
         let until = match self.dead_letters {
-            Some(_) => delivery.until.checked_sub(KEEPING).unwrap_or(delivery.until),
+            Some(_) => delivery
+                .until
+                .checked_sub(KEEPING)
+                .unwrap_or(delivery.until),
             None => delivery.until,
         };
-        self.write_event(&event, delivery.received, until, trace)
-            .await
+        let user = User::new(&event, delivery.received, until);
+        self.write_user(&user, trace).await
     }
 
-    /// The way of an event, from its pool's config to the written item.
-    async fn write_event(
-        &self,
-        event: &PostConfirmation,
-        received: SystemTime,
-        until: Instant,
-        trace: &mut Trace,
-    ) -> Result<Outcome, Failure> {
-        let pool = within(
-            until,
-            "reading the pool's config",
-            self.pools.get(&event.user_pool_id),
-        );
+    /// Writes a user's item, as an event of its own would: what cannot be written
+    /// is not kept.
+    pub async fn put(&self, user: &User<'_>) -> Report {
+        let mut trace = Trace::begin();
+        trace.user_pool_id = Some(user.event.user_pool_id.clone());
+        let written = self.write_user(user, &mut trace).await;
+        trace.end(written, Kept::No)
+    }
+
+    /// The way of a user, from its pool's config to the written item.
+    async fn write_user(&self, user: &User<'_>, trace: &mut Trace) -> Result<Outcome, Failure> {
+        let User { event, until, .. } = *user;
+        let pool = self.pools.get(&event.user_pool_id);
+        let pool = within(until, "reading the pool's config", pool);
         let pool = trace.time_async(Step::Config, pool).await?;
         trace.on_failure = pool.on_failure;
-        self.start_refresh(&event.user_pool_id, &pool.plugin);
-        if !pool.triggers.contains(&event.trigger_source) {
+        let plugin = PluginRef {
+            name: pool.plugin.name.clone(),
+            pin: user.component.or(pool.plugin.pin),
+        };
+        self.start_refresh(&event.user_pool_id, &plugin);
+        if !pool.writes(&event.trigger_source) {
             return Ok(Outcome::Skipped(Skip::TriggerSource));
         }
 
-        trace.plugin = Some(pool.plugin.name.clone());
-        let plugin = within(until, "loading the plugin", self.plugins.get(&pool.plugin));
+        trace.plugin = Some(plugin.name.clone());
+        let plugin = within(until, "loading the plugin", self.plugins.get(&plugin));
         let plugin = trace.time_async(Step::Load, plugin).await?;
         trace.plugin = Some(plugin.name().clone());
         trace.component = plugin.component();
@@ -126,7 +164,7 @@ impl<Items: ItemStore> Host<Items> {
             what: "what came before the plugin",
         })?;
         let run = trace.time(Step::Plugin, || {
-            plugin.run(event, received, &pool.settings, &limits)
+            plugin.run(event, user.received, &pool.settings, &limits)
         });
         trace.fuel = run.fuel;
         trace.log = run.log;
@@ -141,7 +179,8 @@ impl<Items: ItemStore> Host<Items> {
             Ok::<_, ItemError>(item)
         })?;
 
-        let put = self.items.put(&pool.table, &item, pool.write, until);
+        let write = user.write.unwrap_or(pool.write);
+        let put = self.items.put(&pool.table, &item, write, until);
         let put = trace.time_async(Step::Store, put).await;
         trace.table = Some(pool.table.name.clone());
         trace.item = Some(item);

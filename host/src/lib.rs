@@ -81,6 +81,7 @@ pub mod pools;
 pub mod publish;
 pub mod release;
 pub mod releases;
+pub mod replay;
 pub mod report;
 pub mod store;
 pub mod timestamp;

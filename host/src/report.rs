@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::config::{OnFailure, PluginName, TableName};
 use crate::digest::Digest;
-use crate::event::UserPoolId;
+use crate::event::{EventError, UserPoolId};
 use crate::item::Item;
 use crate::outcome::{Failure, Outcome, Skip};
 use crate::plugin::LogLine;
@@ -150,6 +150,11 @@ fn micros_since(began: Instant) -> u64 {
 }
 
 impl Report {
+    /// The report of an event that is none.
+    pub(crate) fn of_unreadable(error: EventError) -> Self {
+        Trace::begin().end(Err(error.into()), Kept::No)
+    }
+
     /// What Cognito is to hear: the event's own bytes, or the failure.
     pub fn answer(&self) -> Result<(), &Failure> {
         match (&self.outcome, &self.kept) {

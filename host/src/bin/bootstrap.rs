@@ -21,13 +21,16 @@ use std::{env, fmt};
 
 use futures_util::FutureExt as _;
 use lambda_runtime::tower::layer::layer_fn;
-use lambda_runtime::{Diagnostic, Error, LambdaEvent, LambdaInvocation, Runtime, service_fn};
+use lambda_runtime::{
+    Context, Diagnostic, Error, LambdaEvent, LambdaInvocation, Runtime, service_fn,
+};
 use lambda_runtime_api_client::body::Body;
 use lambda_runtime_api_client::{PooledClient, build_request};
 use poolhook::aws;
 use poolhook::blobs::s3::Patience;
 use poolhook::blobs::{Location, Places};
 use poolhook::config::{ConfigError, HostConfig};
+use poolhook::dead_letters::DeadLetters;
 use poolhook::host::{Failure, Host};
 use poolhook::plugin::ArtifactFiles;
 use poolhook::plugins::Plugins;
@@ -39,8 +42,11 @@ use serde_json::json;
 /// Where the config lies, if not in `config` beside the binary: a folder, or
 /// `s3://bucket/prefix`.
 const CONFIG: &str = "POOLHOOK_CONFIG";
-/// Where published plugins lie, in the same way; unset, there are none.
+/// Where published plugins and dead letters lie, in the same way; unset, there are
+/// none.
 const BLOBS: &str = "POOLHOOK_BLOBS";
+/// What is left of an invocation's time to post the answer.
+const TO_ANSWER: Duration = Duration::from_millis(200);
 /// Looking for newer configs and releases may keep the function from its next
 /// event for so long; it is done long before, as a rule.
 const SETTLE: Duration = Duration::from_secs(1);
@@ -95,13 +101,16 @@ async fn host() -> Result<Host<DynamoDb>, Failure> {
     let aws = aws::config().await;
     let places = Places::new(&aws, Patience::SignUp);
     let pools = Pools::open(places.open(&config_location()?)?).await?;
-    let mut plugins = Plugins::builtin()?;
-    if let Some(location) = env::var_os(BLOBS) {
-        let releases = Releases::new(places.open(&location_of(BLOBS, &location)?)?);
-        let files = artifact_files(pools.host_config());
-        plugins = plugins.with_published(releases, files, pools.host_config());
-    }
-    Ok(Host::new(pools, plugins, DynamoDb::new(&aws)))
+    let items = DynamoDb::new(&aws);
+    let plugins = Plugins::builtin()?;
+    let Some(location) = env::var_os(BLOBS) else {
+        return Ok(Host::new(pools, plugins, items));
+    };
+    let blobs = places.open(&location_of(BLOBS, &location)?)?;
+    let files = artifact_files(pools.host_config());
+    let releases = Releases::new(Arc::clone(&blobs));
+    let plugins = plugins.with_published(releases, files, pools.host_config());
+    Ok(Host::new(pools, plugins, items).with_dead_letters(DeadLetters::new(blobs)))
 }
 
 fn config_location() -> Result<Location, ConfigError> {
@@ -145,7 +154,8 @@ impl Trigger {
         } = invocation;
         // A panic in a library is one event's failure, not the process's end.
         // Boxed, as the future is large and would be copied on its way to be polled.
-        let handle = Box::pin(host.handle(&body, SystemTime::now()));
+        let delivery = host.deliver(&body, time_left(&context));
+        let handle = Box::pin(host.handle(delivery));
         let handled = AssertUnwindSafe(handle).catch_unwind();
 
         let request_id = &context.request_id;
@@ -154,7 +164,7 @@ impl Trigger {
             for line in report.plugin_log_lines(request_id) {
                 println!("{line}");
             }
-            let failure = report.outcome.err();
+            let failure = report.answer().err();
             failure.map(|failure| diagnostic(failure.name(), failure.text()))
         } else {
             // The panic's own words may hold personal data.
@@ -215,6 +225,12 @@ impl Trigger {
         }
         Ok(())
     }
+}
+
+/// What Lambda leaves of the invocation's time, but for a moment to answer.
+fn time_left(context: &Context) -> Duration {
+    let left = context.deadline().duration_since(SystemTime::now());
+    left.unwrap_or_default().saturating_sub(TO_ANSWER)
 }
 
 fn diagnostic(name: &str, text: impl fmt::Display) -> Diagnostic {
