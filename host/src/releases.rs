@@ -130,6 +130,11 @@ impl Releases {
         &*self.blobs
     }
 
+    /// The blobs, to share.
+    pub fn shared_blobs(&self) -> Arc<dyn Blobs> {
+        Arc::clone(&self.blobs)
+    }
+
     /// The pointer, unless it is still the version that the caller knows.
     pub(crate) async fn pointer(
         &self,

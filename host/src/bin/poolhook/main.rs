@@ -6,6 +6,7 @@
 )]
 
 mod config;
+mod dead_letters;
 mod items;
 mod options;
 mod plugin;
@@ -44,6 +45,9 @@ enum Command {
     /// Look after the pools' configuration.
     #[command(subcommand)]
     Config(config::Command),
+    /// Look after the events that could not be written.
+    #[command(subcommand)]
+    DeadLetters(dead_letters::Command),
     /// Make, check and publish mapping plugins.
     #[command(subcommand)]
     Plugin(plugin::Command),
@@ -90,6 +94,7 @@ fn main() -> ExitCode {
         Command::Serve(options) => options.run(),
         Command::Items(options) => options.run(),
         Command::Config(command) => command.run(),
+        Command::DeadLetters(command) => command.run(),
         Command::Plugin(command) => command.run(),
     };
     let exit = result.unwrap_or_else(|error| {

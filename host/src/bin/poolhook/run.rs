@@ -1,7 +1,7 @@
 //! `poolhook run`: events from files, through the host.
 
 use std::io::{self, Read as _, Write as _};
-use std::time::SystemTime;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -9,9 +9,9 @@ use poolhook::aws;
 use poolhook::host::{Failure, Host, Outcome, Skip};
 use poolhook::plugin::PluginError;
 use poolhook::report::Report;
-use poolhook::store::ItemStore;
 use poolhook::store::dynamodb::DynamoDb;
 use poolhook::store::sqlite::Sqlite;
+use poolhook::store::{Existing, ItemStore};
 use serde_json::json;
 
 use crate::Exit;
@@ -68,7 +68,7 @@ impl Options {
         let mut all_well = true;
         for file in &self.events {
             let raw = read(file).with_context(|| format!("cannot read {file}"))?;
-            let report = host.handle(&raw, SystemTime::now()).await;
+            let report = host.handle(host.deliver(&raw, Duration::MAX)).await;
             all_well &= report.outcome.is_ok();
             if self.json {
                 print_json(file, &report)?;
@@ -105,8 +105,11 @@ fn print(file: &str, store: &str, report: &Report) -> io::Result<()> {
         .unwrap_or_default();
     match &report.outcome {
         Ok(Outcome::Written) => eprintln!("{file}: written to {table} in {store}{}", cost(report)),
-        Ok(Outcome::AlreadyThere) => {
-            eprintln!("{file}: already there: {table} in {store} keeps the item that it has");
+        Ok(Outcome::AlreadyThere(existing)) => {
+            let differs = differs(existing);
+            eprintln!(
+                "{file}: already there: {table} in {store} keeps the item that it has{differs}"
+            );
         }
         Ok(Outcome::Skipped(Skip::TriggerSource)) => {
             eprintln!("{file}: skipped: the pool's config does not list this trigger source");
@@ -124,6 +127,15 @@ fn print(file: &str, store: &str, report: &Report) -> io::Result<()> {
     Ok(())
 }
 
+/// How the item that is there differs.
+pub(crate) fn differs(existing: &Existing) -> String {
+    match existing {
+        Existing::Same => ", the same one".to_owned(),
+        Existing::Different(names) => format!(", which differs in {}", names.join(", ")),
+        Existing::Unknown => String::new(),
+    }
+}
+
 fn cost(report: &Report) -> String {
     let trace = &report.trace;
     let plugin = trace
@@ -137,7 +149,7 @@ fn cost(report: &Report) -> String {
 
 /// What the plugin said of its refusal. The host's own texts leave it out: it
 /// may hold personal data.
-fn own_words(failure: &Failure) -> String {
+pub(crate) fn own_words(failure: &Failure) -> String {
     match failure {
         Failure::Plugin(PluginError::Refused { message }) => format!(": {message}"),
         _ => String::new(),
@@ -155,12 +167,17 @@ fn print_json(file: &str, report: &Report) -> io::Result<()> {
         let message = failure.text() + &own_words(failure);
         json!({ "errorType": failure.name(), "errorMessage": message })
     });
+    let differing = match &report.outcome {
+        Ok(Outcome::AlreadyThere(Existing::Different(names))) => Some(names),
+        _ => None,
+    };
     let line = json!({
         "event": file,
         "userPoolId": trace.user_pool_id.as_ref().map(ToString::to_string),
         "outcome": report.outcome_name(),
         "reason": reason,
         "error": error,
+        "differing": differing,
         "table": trace.table.as_ref().map(ToString::to_string),
         "item": trace.item,
         "plugin": trace.plugin.as_ref().map(ToString::to_string),

@@ -5,7 +5,7 @@ mod watch;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use axum::body::{Body, Bytes};
@@ -19,6 +19,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::Args;
 use poolhook::aws;
 use poolhook::blobs::Location;
+use poolhook::dead_letters::DeadLetters;
 use poolhook::host::Host;
 use poolhook::releases::Releases;
 use poolhook::store::ItemStore;
@@ -44,7 +45,8 @@ const LOG_TAIL_BYTES: usize = 4096;
 /// Lambda. The address is printed on standard output, a log line for each event
 /// on standard error. A component put into the folder of uploads, such as
 /// poolhook.blobs/uploads/my-mapper/v2.wasm, is published as the plugin that its
-/// folder names. Ctrl-C ends it, after the events in hand.
+/// folder names. What cannot be written is kept beside, in dead-letters. Ctrl-C ends
+/// it, after the events in hand.
 #[derive(Args)]
 #[command(after_help = "Examples:
   poolhook serve
@@ -80,14 +82,17 @@ impl Options {
             let pools = self.config.open().await?;
             let releases = self.plugin.store.create().await?;
             self.watch_uploads(&releases).await?;
+            let letters = DeadLetters::new(releases.shared_blobs());
             let plugins = self.plugin.load(Some(releases), pools.host_config())?;
             if self.items.dynamodb {
                 let items = DynamoDb::new(&aws::config().await);
-                self.serve(Host::new(pools, plugins, items)).await
+                let host = Host::new(pools, plugins, items);
+                self.serve(host.with_dead_letters(letters)).await
             } else {
                 let file = &self.items.store;
                 let store = Sqlite::open(file).with_context(|| file.display().to_string())?;
-                self.serve(Host::new(pools, plugins, store)).await
+                let host = Host::new(pools, plugins, store);
+                self.serve(host.with_dead_letters(letters)).await
             }
         })
     }
@@ -205,7 +210,8 @@ impl<I: ItemStore + 'static> Function<I> {
     }
 
     async fn invoke(&self, request_id: &str, payload: Bytes, tail: bool) -> Response {
-        let report = self.host.handle(&payload, SystemTime::now()).await;
+        let delivery = self.host.deliver(&payload, Duration::MAX);
+        let report = self.host.handle(delivery).await;
         for notice in self.host.notices() {
             eprintln!("{}", notice.log_line());
         }
@@ -216,7 +222,7 @@ impl<I: ItemStore + 'static> Function<I> {
         eprint!("{log}");
 
         let failure = report
-            .outcome
+            .answer()
             .err()
             .map(|failure| json!({ "errorType": failure.name(), "errorMessage": failure.text() }));
         let failed = failure.is_some();

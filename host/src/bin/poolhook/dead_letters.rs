@@ -1,0 +1,272 @@
+//! `poolhook dead-letters`: the events that could not be written.
+
+mod replay;
+
+use std::collections::BTreeMap;
+use std::io::{self, Write as _};
+
+use anyhow::bail;
+use clap::{Args, Subcommand, ValueEnum};
+use poolhook::blobs::{Key, Listed};
+use poolhook::dead_letters::{DeadLetter, DeadLetters};
+use poolhook::event::UserPoolId;
+use poolhook::outcome::Class;
+use poolhook::replay::Filter;
+use serde_json::json;
+
+use crate::Exit;
+use crate::options::{Store, block_on};
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    List(List),
+    Show(Show),
+    Replay(replay::Options),
+    Purge(Purge),
+}
+
+impl Command {
+    pub(crate) fn run(&self) -> anyhow::Result<Exit> {
+        match self {
+            Self::List(options) => options.run(),
+            Self::Show(options) => options.run(),
+            Self::Replay(options) => options.run(),
+            Self::Purge(options) => options.run(),
+        }
+    }
+}
+
+/// Which letters.
+#[derive(Args)]
+pub(super) struct Selection {
+    /// Those of this pool.
+    #[arg(long, value_parser = pool, value_name = "POOL_ID")]
+    pool: Option<UserPoolId>,
+    /// Those received on this date (UTC) or later.
+    #[arg(long, value_parser = date, value_name = "YYYY-MM-DD")]
+    since: Option<String>,
+    /// Those received on this date (UTC) or earlier.
+    #[arg(long, value_parser = date, value_name = "YYYY-MM-DD")]
+    until: Option<String>,
+    /// Those whose last failure is of this class.
+    #[arg(long)]
+    class: Option<ClassName>,
+    /// Those whose last failure may have passed by itself.
+    #[arg(long)]
+    retryable: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ClassName {
+    /// The platform engineer's part.
+    Config,
+    /// The tenant's.
+    Plugin,
+    /// AWS's.
+    Store,
+}
+
+fn pool(id: &str) -> Result<UserPoolId, String> {
+    UserPoolId::parse(id).map_err(|error| error.to_string())
+}
+
+fn date(text: &str) -> Result<String, &'static str> {
+    let form = |(at, b): (usize, u8)| match at {
+        4 | 7 => b == b'-',
+        _ => b.is_ascii_digit(),
+    };
+    let well_formed = text.len() == 10 && text.bytes().enumerate().all(form);
+    well_formed
+        .then(|| text.to_owned())
+        .ok_or("must be a date such as 2026-11-23")
+}
+
+impl Selection {
+    fn filter(&self) -> Filter {
+        Filter {
+            class: self.class.map(|class| match class {
+                ClassName::Config => Class::Config,
+                ClassName::Plugin => Class::Plugin,
+                ClassName::Store => Class::Store,
+            }),
+            retryable: self.retryable,
+        }
+    }
+
+    /// The keys of the letters, by pool and date; what they say is not read yet.
+    pub(super) async fn keys(&self, letters: &DeadLetters) -> anyhow::Result<Vec<Key>> {
+        let listed = letters.list(self.pool.as_ref()).await?;
+        Ok(self.dated(listed))
+    }
+
+    fn dated(&self, listed: Vec<Listed>) -> Vec<Key> {
+        let in_time = |key: &Key| {
+            let date = key.as_str().split('/').nth(2).unwrap_or_default();
+            self.since.as_deref().is_none_or(|since| date >= since)
+                && self.until.as_deref().is_none_or(|until| date <= until)
+        };
+        let keys = listed.into_iter().map(|listed| listed.key);
+        keys.filter(in_time).collect()
+    }
+}
+
+/// List the dead letters.
+///
+/// One line each: its key, when it was received, and its last failure. No personal
+/// data is printed.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  poolhook dead-letters list
+  poolhook dead-letters list --pool eu-west-1_Ab12Cd34E --class store --since 2026-11-01
+  poolhook dead-letters list --blobs s3://my-bucket --json | jq -r .errorType | sort | uniq -c")]
+pub(crate) struct List {
+    #[command(flatten)]
+    selection: Selection,
+    #[command(flatten)]
+    store: Store,
+    /// Print a JSON object for each letter.
+    #[arg(long)]
+    json: bool,
+}
+
+impl List {
+    fn run(&self) -> anyhow::Result<Exit> {
+        block_on(async {
+            let letters = open(&self.store).await?;
+            let mut counts = BTreeMap::new();
+            for key in self.selection.keys(&letters).await? {
+                let Some((letter, _)) = letters.read(&key).await? else {
+                    continue;
+                };
+                if !self.selection.filter().takes(&letter) {
+                    continue;
+                }
+                let name = last_error(&letter).to_owned();
+                self.print(&key, &letter)?;
+                *counts.entry(name).or_insert(0) += 1;
+            }
+            let counts: Vec<_> = counts
+                .iter()
+                .map(|(name, n)| format!("{n} {name}"))
+                .collect();
+            eprintln!(
+                "{}",
+                if counts.is_empty() {
+                    "none".into()
+                } else {
+                    counts.join(", ")
+                }
+            );
+            Ok(Exit::Done)
+        })
+    }
+
+    fn print(&self, key: &Key, letter: &DeadLetter) -> io::Result<()> {
+        let last = letter.attempts.last();
+        if self.json {
+            let line = json!({
+                "key": key.as_str(),
+                "userPoolId": letter.user_pool_id,
+                "received": letter.received,
+                "plugin": letter.plugin,
+                "component": letter.component,
+                "attempts": letter.attempts.len(),
+                "errorType": last.map(|attempt| &attempt.error_type),
+                "class": last.map(|attempt| attempt.class),
+                "retryable": last.map(|attempt| attempt.retryable),
+            });
+            return writeln!(io::stdout(), "{line}");
+        }
+        writeln!(
+            io::stdout(),
+            "{key}  {}  {}",
+            letter.received,
+            last_error(letter)
+        )
+    }
+}
+
+fn last_error(letter: &DeadLetter) -> &str {
+    let last = letter.attempts.last();
+    last.map_or("unknown", |attempt| attempt.error_type.as_str())
+}
+
+/// Show a dead letter, as it is kept: with personal data.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  poolhook dead-letters show dead-letters/eu-west-1_Ab12Cd34E/2026-11-23/9f86....json
+  poolhook dead-letters show KEY | jq .event > event.json")]
+pub(crate) struct Show {
+    /// Its key, as `list` prints it.
+    #[arg(value_parser = key)]
+    key: Key,
+    #[command(flatten)]
+    store: Store,
+}
+
+fn key(text: &str) -> Result<Key, String> {
+    Key::try_from(text.to_owned()).map_err(|error| error.to_string())
+}
+
+impl Show {
+    fn run(&self) -> anyhow::Result<Exit> {
+        block_on(async {
+            let letters = open(&self.store).await?;
+            let Some((letter, _)) = letters.read(&self.key).await? else {
+                bail!(
+                    "there is no {}; `poolhook dead-letters list` lists them",
+                    self.key
+                );
+            };
+            writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&letter)?)?;
+            Ok(Exit::Done)
+        })
+    }
+}
+
+/// Remove dead letters for good, whose users you have looked after yourself.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  poolhook dead-letters purge --pool eu-west-1_Ab12Cd34E --until 2026-10-31
+  poolhook dead-letters purge --pool eu-west-1_Ab12Cd34E --until 2026-10-31 --yes")]
+pub(crate) struct Purge {
+    #[command(flatten)]
+    selection: Selection,
+    #[command(flatten)]
+    store: Store,
+    /// Do it. Without this, it is only said what would be removed.
+    #[arg(long)]
+    yes: bool,
+}
+
+impl Purge {
+    fn run(&self) -> anyhow::Result<Exit> {
+        block_on(async {
+            let letters = open(&self.store).await?;
+            let mut removed = 0;
+            for key in self.selection.keys(&letters).await? {
+                let Some((letter, _)) = letters.read(&key).await? else {
+                    continue;
+                };
+                if self.selection.filter().takes(&letter) {
+                    writeln!(io::stdout(), "{key}")?;
+                    if self.yes {
+                        letters.remove(&key).await?;
+                    }
+                    removed += 1;
+                }
+            }
+            let did = if self.yes {
+                "removed"
+            } else {
+                "would be removed; `--yes` does it"
+            };
+            eprintln!("{removed} {did}");
+            Ok(Exit::Done)
+        })
+    }
+}
+
+async fn open(store: &Store) -> anyhow::Result<DeadLetters> {
+    Ok(DeadLetters::new(store.existing().await?.shared_blobs()))
+}

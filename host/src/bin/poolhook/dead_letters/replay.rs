@@ -1,0 +1,204 @@
+//! `poolhook dead-letters replay`: the way again, for events that failed on it.
+
+use std::io::{self, Write as _};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use poolhook::aws;
+use poolhook::blobs::Key;
+use poolhook::config::{Table, Write};
+use poolhook::dead_letters::DeadLetters;
+use poolhook::host::{Host, Outcome};
+use poolhook::item::Item;
+use poolhook::replay::{How, Replayed, replay};
+use poolhook::report::Report;
+use poolhook::store::dynamodb::DynamoDb;
+use poolhook::store::sqlite::Sqlite;
+use poolhook::store::{ItemStore, Put, StoreError};
+use serde_json::{Value, json};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use super::Selection;
+use crate::Exit;
+use crate::options::{Config, Items, PluginChoice, block_on};
+use crate::run::{differs, own_words};
+
+/// Write the events that could not be written.
+///
+/// Each goes its way again, through the pool's config and plugin of today, with
+/// the time at which it was first received. A letter is removed once its item is
+/// there, and stays otherwise; so replay can be stopped and run again at any time.
+/// An item that is there already is never replaced.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  poolhook dead-letters replay --dry-run
+  poolhook dead-letters replay --pool eu-west-1_Ab12Cd34E --retryable
+  poolhook dead-letters replay --blobs s3://my-bucket --config s3://my-bucket/config --dynamodb --rate 20
+
+Exit codes: 0 none of them is left; 1 some stay; 2 wrong usage, or nothing could be
+replayed.")]
+pub(crate) struct Options {
+    #[command(flatten)]
+    selection: Selection,
+    /// Print what would be written; write and remove nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Map with the component that was live when the event failed.
+    #[arg(long)]
+    recorded: bool,
+    /// Where the pool's config says `write = "replace"`, replace also an item that
+    /// may be newer than the letter.
+    #[arg(long)]
+    overwrite: bool,
+    /// At most so many letters a second.
+    #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    rate: u32,
+    #[command(flatten)]
+    config: Config,
+    #[command(flatten)]
+    items: Items,
+    #[command(flatten)]
+    plugin: PluginChoice,
+    /// Print a JSON object for each letter.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Options {
+    pub(super) fn run(&self) -> anyhow::Result<Exit> {
+        block_on(async {
+            let pools = self.config.open().await?;
+            let releases = self.plugin.store.existing().await?;
+            let letters = DeadLetters::new(releases.shared_blobs());
+            let plugins = self.plugin.load(Some(releases), pools.host_config())?;
+            if self.dry_run {
+                let host = Host::new(pools, plugins, Nowhere);
+                self.replay_all(&host, &letters).await
+            } else if self.items.dynamodb {
+                let items = DynamoDb::new(&aws::config().await);
+                let host = Host::new(pools, plugins, items);
+                self.replay_all(&host, &letters).await
+            } else {
+                let file = &self.items.store;
+                let store = Sqlite::open(file).with_context(|| file.display().to_string())?;
+                let host = Host::new(pools, plugins, store);
+                self.replay_all(&host, &letters).await
+            }
+        })
+    }
+
+    async fn replay_all<I: ItemStore>(
+        &self,
+        host: &Host<I>,
+        letters: &DeadLetters,
+    ) -> anyhow::Result<Exit> {
+        let keys = self.selection.keys(letters).await?;
+        let (filter, how) = (self.selection.filter(), self.how());
+        let progress = ProgressBar::new(keys.len() as u64).with_style(
+            ProgressStyle::with_template("{bar:30} {pos}/{len} {per_sec} {eta}")
+                .unwrap_or_else(|_| ProgressStyle::default_bar()),
+        );
+        let mut pace = interval(Duration::from_secs(1) / self.rate);
+        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut done, mut stay) = (0, 0);
+        for key in keys {
+            pace.tick().await;
+            let replayed = replay(host, letters, &key, filter, how).await;
+            match &replayed {
+                Replayed::Done(_) => done += 1,
+                Replayed::Stays(_) | Replayed::Failed(_) => stay += 1,
+                Replayed::Gone | Replayed::PassedOver => {}
+            }
+            progress.suspend(|| self.print(&key, &replayed))?;
+            progress.inc(1);
+        }
+        progress.finish_and_clear();
+        let did = if self.dry_run {
+            "would be done"
+        } else {
+            "done"
+        };
+        eprintln!("{done} {did}, {stay} stay");
+        Ok(Exit::of(stay == 0))
+    }
+
+    fn how(&self) -> How {
+        How {
+            recorded: self.recorded,
+            overwrite: self.overwrite,
+            dry_run: self.dry_run,
+        }
+    }
+
+    fn print(&self, key: &Key, replayed: &Replayed) -> io::Result<()> {
+        if self.json {
+            if let Some(line) = as_json(key, replayed) {
+                writeln!(io::stdout(), "{line}")?;
+            }
+            return Ok(());
+        }
+        match replayed {
+            Replayed::Done(report) if self.dry_run => {
+                let item = serde_json::to_string(&report.trace.item).unwrap_or_default();
+                writeln!(io::stdout(), "{item}")
+            }
+            Replayed::Stays(report) => {
+                eprintln!("{key}: {}", why(report));
+                Ok(())
+            }
+            Replayed::Failed(error) => {
+                eprintln!("{key}: {error}");
+                Ok(())
+            }
+            Replayed::Done(_) | Replayed::Gone | Replayed::PassedOver => Ok(()),
+        }
+    }
+}
+
+/// Why a letter stays, for people.
+fn why(report: &Report) -> String {
+    match &report.outcome {
+        Err(failure) => {
+            let (name, text) = (failure.name(), failure.text());
+            format!("{name}: {text}{}", own_words(failure))
+        }
+        Ok(Outcome::AlreadyThere(existing)) => {
+            format!("another item has its key{}", differs(existing))
+        }
+        Ok(_) => report.outcome_name().to_owned(),
+    }
+}
+
+fn as_json(key: &Key, replayed: &Replayed) -> Option<Value> {
+    let (stays, report) = match replayed {
+        Replayed::Done(report) => (false, report),
+        Replayed::Stays(report) => (true, report),
+        Replayed::Failed(error) => {
+            let error = json!({ "errorMessage": error.to_string() });
+            return Some(json!({ "key": key.as_str(), "stays": true, "error": error }));
+        }
+        Replayed::Gone | Replayed::PassedOver => return None,
+    };
+    let error = report.outcome.as_ref().err().map(|failure| {
+        let message = failure.text() + &own_words(failure);
+        json!({ "errorType": failure.name(), "errorMessage": message })
+    });
+    Some(json!({
+        "key": key.as_str(),
+        "stays": stays,
+        "outcome": report.outcome_name(),
+        "item": report.trace.item,
+        "error": error,
+    }))
+}
+
+/// For a dry run: takes every item and keeps none.
+struct Nowhere;
+
+impl ItemStore for Nowhere {
+    async fn put(&self, _: &Table, _: &Item, _: Write, _: Instant) -> Result<Put, StoreError> {
+        Ok(Put::Written)
+    }
+}
