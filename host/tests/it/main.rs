@@ -18,6 +18,7 @@ mod events;
 mod fences;
 mod hostile;
 mod new_plugin;
+mod publisher;
 mod publishing;
 mod serve;
 mod servers;
