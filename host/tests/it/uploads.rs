@@ -1,24 +1,25 @@
-//! `publisher` as a Lambda function that S3 itself calls: an upload becomes a
-//! release, or its author reads why not.
+//! Uploads: S3 itself calls the publisher, a Lambda function, and `serve` looks
+//! after a folder.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
-use std::{env, fs};
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
 
 use poolhook::digest::Digest;
 use serde_json::{Value, json};
 
-use crate::publishing::{Cloud, mapper, until};
-use crate::support::http;
+use crate::cloud::{Cloud, lines, mapper, until};
+use crate::support::{POOL, Place, event, http};
 
 /// A cold start of an unoptimised binary, and compiling, on a slow machine.
-const PUBLISHED: Duration = Duration::from_secs(60);
+const PUBLISHED: Duration = Duration::from_mins(1);
 
 #[test]
 fn an_upload_to_s3_goes_live_or_is_rejected() {
     let cloud = Cloud::start();
-    cloud.put("config/host.toml", b"publish.component-bytes = 16384");
+    cloud.put("config/host.toml", b"publish.component-bytes = 8192");
     let publisher = deploy(&cloud);
     notify(&cloud, &publisher);
 
@@ -56,13 +57,13 @@ fn an_upload_to_s3_goes_live_or_is_rejected() {
     goes_live(&cloud, &three);
 
     // The limit is the config's.
-    cloud.put("uploads/acme/large.wasm", &[0; 16385]);
+    cloud.put("uploads/acme/large.wasm", &[0; 8193]);
     let rejection = is_rejected(&cloud, "Upload.TooLarge");
-    assert_eq!(rejection["bytes"], 16385);
+    assert_eq!(rejection["bytes"], 8193);
     assert_eq!(cloud.live(), Some(Digest::of(&three)));
 
-    // What lies elsewhere, or is no component, calls nobody. The log of a call is
-    // complete only after it.
+    // Neither the settings nor the copies that publishing makes call the function.
+    // Its log is complete only after its work is done.
     let expected = [
         ("broken.wasm", "rejected"),
         ("large.wasm", "rejected"),
@@ -75,6 +76,64 @@ fn an_upload_to_s3_goes_live_or_is_rejected() {
     let expected = expected.map(|(file, said)| (format!("uploads/acme/{file}"), said.to_owned()));
     let complete = until(PUBLISHED, || (published(&cloud) == expected).then_some(()));
     complete.unwrap_or_else(|| panic!("{}", log(&cloud)));
+}
+
+#[test]
+fn what_is_put_into_the_folder_of_uploads_is_published() {
+    let place = Place::new(&[
+        ("host", "refresh-seconds = 1"),
+        (POOL, "table = 'User'\nwrite = 'replace'\nplugin = 'acme'"),
+    ]);
+    let cache = place.path().join("cache");
+    let serve = place.serve(&[], &[("POOLHOOK_CACHE", cache.to_str().unwrap())]);
+    let blobs = place.path().join("poolhook.blobs");
+    let uploads = blobs.join("uploads/acme");
+    fs::create_dir_all(&uploads).unwrap();
+    // What was said of an upload, once something was.
+    let said = |file: &str| {
+        let key = format!("uploads/acme/{file}");
+        let said = until(PUBLISHED, || {
+            let mut lines = lines(&serve).into_iter();
+            lines.find(|line| line["upload"] == key)
+        });
+        said.unwrap_or_else(|| panic!("{file}: {}", serve.log()))
+    };
+    let shape = || {
+        let invoked = http()
+            .post(serve.invocations())
+            .send(&event("confirm-sign-up")[..]);
+        assert_eq!(invoked.unwrap().status(), 200);
+        let item: Value = serde_json::from_str(&place.items("User")[0]).unwrap();
+        item["shape"]["S"].clone()
+    };
+
+    let one = mapper("one", "");
+    fs::write(uploads.join("x.wasm"), &one).unwrap();
+    let line = said("x.wasm");
+    assert_eq!(line["published"], "live", "{line}");
+    assert_eq!(line["component"], Digest::of(&one).to_string());
+    assert_eq!(shape(), "one");
+
+    let half = &one[..one.len() / 2];
+    fs::write(uploads.join("bad.wasm"), half).unwrap();
+    let line = said("bad.wasm");
+    assert_eq!(line["published"], "rejected", "{line}");
+    let rejection = blobs.join("rejections/acme.json");
+    let rejected: Value = serde_json::from_slice(&fs::read(&rejection).unwrap()).unwrap();
+    assert_eq!(rejected["errorType"], "Plugin.NotAComponent");
+    assert_eq!(rejected["sha256"], Digest::of(half).to_string());
+
+    // A writer that this machine held up might have been done, for all one can
+    // see: then it is another one's turn.
+    let two = mapper("two", "");
+    let grown = (0..10)
+        .map(|number| format!("grown-{number}.wasm"))
+        .find(|file| grow(&uploads.join(file), &two));
+    let line = said(&grown.expect("a steady writer"));
+    assert_eq!(line["published"], "live", "{line}");
+    assert!(!rejection.exists());
+    let followed = until(PUBLISHED, || (shape() == "two").then_some(()));
+    followed.unwrap_or_else(|| panic!("{}", serve.log()));
 }
 
 /// What the function has said of each upload.
@@ -181,7 +240,21 @@ fn log(cloud: &Cloud) -> String {
     let log = response.unwrap().body_mut().read_to_string().unwrap();
     let log: Value = serde_json::from_str(&log).unwrap();
     let lines = log["events"].as_array().unwrap().iter();
-    lines
-        .map(|line| format!("{}\n", line["message"].as_str().unwrap()))
-        .collect()
+    let text = |line: &Value| format!("{}\n", line["message"].as_str().unwrap());
+    lines.map(text).collect::<Vec<_>>().concat()
+}
+
+/// Writes a file piece by piece; whether it grew all the time, as nobody could
+/// take for complete who waits for a quarter of a second.
+fn grow(file: &Path, bytes: &[u8]) -> bool {
+    let mut file = fs::File::create_new(file).unwrap();
+    let mut grown = Instant::now();
+    let mut steady = true;
+    for piece in bytes.chunks(bytes.len().div_ceil(30)) {
+        file.write_all(piece).unwrap();
+        steady &= grown.elapsed() < Duration::from_millis(250);
+        grown = Instant::now();
+        thread::sleep(Duration::from_millis(40));
+    }
+    steady
 }
