@@ -4,7 +4,7 @@
 use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use std::{env, fs, thread};
 
 use poolhook::digest::Digest;
@@ -134,6 +134,44 @@ fn what_is_put_into_the_folder_of_uploads_is_published() {
     assert!(!rejection.exists());
     let followed = until(PUBLISHED, || (shape() == "two").then_some(()));
     followed.unwrap_or_else(|| panic!("{}", serve.log()));
+}
+
+#[test]
+fn in_whatever_order_they_come_the_last_upload_has_its_say() {
+    let place = Place::new(&[]);
+    let blobs = place.path().join("poolhook.blobs");
+    let uploads = blobs.join("uploads/acme");
+    fs::create_dir_all(&uploads).unwrap();
+    let one = mapper("one", "");
+    // A host that starts sees them by name.
+    for (file, bytes, age) in [
+        ("a.wasm", &b"the last one"[..], 10),
+        ("b.wasm", &one, 20),
+        ("c.wasm", b"the first one", 30),
+    ] {
+        let path = uploads.join(file);
+        fs::write(&path, bytes).unwrap();
+        let written = SystemTime::now() - Duration::from_secs(age);
+        let file = fs::File::options().append(true).open(path).unwrap();
+        file.set_modified(written).unwrap();
+    }
+    let serve = place.serve(&[], &[]);
+    let said = until(PUBLISHED, || {
+        let lines = lines(&serve);
+        let said: Vec<_> = lines
+            .iter()
+            .filter_map(|line| line["published"].as_str())
+            .collect();
+        (said == ["rejected", "live", "rejected"]).then_some(())
+    });
+    said.unwrap_or_else(|| panic!("{}", serve.log()));
+
+    let document =
+        |key| serde_json::from_slice::<Value>(&fs::read(blobs.join(key)).unwrap()).unwrap();
+    let live = document("releases/acme/live.json");
+    assert_eq!(live["sha256"], Digest::of(&one).to_string());
+    let rejection = document("rejections/acme.json");
+    assert_eq!(rejection["sha256"], Digest::of(b"the last one").to_string());
 }
 
 /// What the function has said of each upload.
