@@ -63,7 +63,7 @@ impl Releases {
         let key = live_key(plugin);
         for _ in 0..ATTEMPTS {
             let condition = match self.pointer(plugin, None).await {
-                Ok(Pointer::Live(now, _)) if is_later(now, live) || now == live => {
+                Ok(Pointer::Live(now, _)) if is_later(now.since, live.since) || now == live => {
                     return Ok(now);
                 }
                 Ok(Pointer::Live(_, etag)) => Condition::Is(etag),
@@ -111,21 +111,49 @@ impl Releases {
         Ok(older.next().filter(|_| found))
     }
 
-    /// Writes the rejection of a plugin's last upload, or takes it away.
-    pub(crate) async fn write_rejection(
+    /// Writes the rejection of a plugin's upload, unless more is known of a later
+    /// one: uploads may come in any order, and more than once.
+    pub(crate) async fn write_rejection(&self, rejection: &Rejection) -> Result<(), ReleaseError> {
+        let Rejection {
+            plugin, uploaded, ..
+        } = rejection;
+        let live = match self.live(plugin).await {
+            // A pointer that says nothing keeps nobody back.
+            Err(ReleaseError::Damaged { .. }) => None,
+            live => live?,
+        };
+        let superseded = live.is_some_and(|live| is_later(live.since, *uploaded));
+        if superseded || self.later_rejection(plugin, *uploaded).await? {
+            return Ok(());
+        }
+        let key = rejection_key(plugin);
+        let bytes = json(rejection);
+        self.blobs.put(&key, bytes, Condition::Any).await?;
+        Ok(())
+    }
+
+    /// Takes the rejection away, unless it is of a later upload than this one.
+    pub(crate) async fn clear_rejection(
         &self,
         plugin: &PluginName,
-        rejection: Option<&Rejection>,
+        uploaded: Timestamp,
     ) -> Result<(), ReleaseError> {
-        let key = rejection_key(plugin);
-        match rejection {
-            Some(rejection) => {
-                let bytes = json(rejection);
-                self.blobs.put(&key, bytes, Condition::Any).await?;
-            }
-            None => self.blobs.delete(&key).await?,
+        if !self.later_rejection(plugin, uploaded).await? {
+            self.blobs.delete(&rejection_key(plugin)).await?;
         }
         Ok(())
+    }
+
+    async fn later_rejection(
+        &self,
+        plugin: &PluginName,
+        uploaded: Timestamp,
+    ) -> Result<bool, ReleaseError> {
+        match self.rejection(plugin).await {
+            Ok(found) => Ok(found.is_some_and(|found| is_later(found.uploaded, uploaded))),
+            Err(ReleaseError::Damaged { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     fn busy(&self, key: &Key) -> ReleaseError {
@@ -135,10 +163,10 @@ impl Releases {
     }
 }
 
-/// Whether a pointer was moved after an upload. S3 tells the second of an upload
-/// and no more, so within one second whoever comes last is right.
-fn is_later(now: Live, upload: Live) -> bool {
-    now.since.as_millis() / 1000 > upload.since.as_millis() / 1000
+/// Whether this was done after an upload. S3 tells the second of an upload and no
+/// more, so within one second whoever comes last is right.
+fn is_later(done: Timestamp, uploaded: Timestamp) -> bool {
+    done.as_millis() / 1000 > uploaded.as_millis() / 1000
 }
 
 /// The release with what the newer one has.

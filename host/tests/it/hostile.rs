@@ -148,7 +148,7 @@ fn cases() -> Vec<Case> {
 }
 
 /// A core module that exports `to-item` as a component of our world.
-fn component(module: &str) -> Vec<u8> {
+pub(crate) fn component(module: &str) -> Vec<u8> {
     let mut module = wat::parse_str(module).unwrap_or_else(|error| panic!("{error}\n{module}"));
     let mut wit = wit_parser::Resolve::default();
     let (package, _) = wit.push_dir(tests("../../wit")).unwrap();

@@ -10,6 +10,7 @@
 
 mod blobs;
 mod bootstrap;
+mod cloud;
 mod cognito;
 mod command_line;
 mod config;
@@ -18,7 +19,9 @@ mod events;
 mod fences;
 mod hostile;
 mod new_plugin;
+mod publishing;
 mod serve;
 mod servers;
 mod stores;
 mod support;
+mod uploads;
