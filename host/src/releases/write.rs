@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Pointer, ReleaseError, Releases};
-use crate::blobs::{Condition, Key, Stored};
+use crate::blobs::{BlobError, Condition, Key, Stored};
 use crate::config::PluginName;
 use crate::digest::Digest;
 use crate::release::{
@@ -40,10 +40,12 @@ impl Releases {
         for _ in 0..ATTEMPTS {
             let found = self
                 .versioned_release(&release.plugin, release.sha256)
-                .await?;
+                .await;
             let (document, condition) = match found {
-                None => (release.clone(), Condition::Absent),
-                Some((found, etag)) => (merged(found, release), Condition::Is(etag)),
+                Ok(None) => (release.clone(), Condition::Absent),
+                Ok(Some((found, etag))) => (merged(found, release), Condition::Is(etag)),
+                Err(error) if says_nothing(&error) => (release.clone(), Condition::Any),
+                Err(error) => return Err(error),
             };
             let bytes = json(&document);
             if self.blobs.put(&key, bytes, condition).await? == Stored::Written {
@@ -68,8 +70,7 @@ impl Releases {
                 }
                 Ok(Pointer::Live(_, etag)) => Condition::Is(etag),
                 Ok(Pointer::Unchanged) | Err(ReleaseError::NotReleased { .. }) => Condition::Absent,
-                // A pointer that says nothing keeps nobody back.
-                Err(ReleaseError::Damaged { .. }) => Condition::Any,
+                Err(error) if says_nothing(&error) => Condition::Any,
                 Err(error) => return Err(error),
             };
             if self.blobs.put(&key, json(&live), condition).await? == Stored::Written {
@@ -133,6 +134,14 @@ impl Releases {
             address: self.blobs.address(key.as_str()),
         }
     }
+}
+
+/// Whether what lies there is no document of ours: it keeps nobody from writing one.
+fn says_nothing(error: &ReleaseError) -> bool {
+    matches!(
+        error,
+        ReleaseError::Damaged { .. } | ReleaseError::Blobs(BlobError::TooLarge { .. })
+    )
 }
 
 /// Whether a pointer was moved after an upload. S3 tells the second of an upload

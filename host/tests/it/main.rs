@@ -18,6 +18,8 @@ mod events;
 mod fences;
 mod hostile;
 mod new_plugin;
+mod publishing;
+mod releases;
 mod serve;
 mod servers;
 mod stores;
