@@ -95,11 +95,20 @@ impl Releases {
         let Some(target) = target else {
             return Ok(None);
         };
-        let live = Live {
-            sha256: target.sha256,
-            since: now,
-        };
-        self.go_live(plugin, live).await.map(Some)
+        for _ in 0..ATTEMPTS {
+            // Whoever rolls back means what is live now, also where this clock is
+            // behind the one that timed the upload.
+            let since = match self.live(plugin).await {
+                Ok(Some(live)) => now.max(live.since),
+                _ => now,
+            };
+            let sha256 = target.sha256;
+            let live = self.go_live(plugin, Live { sha256, since }).await?;
+            if live.sha256 == sha256 {
+                return Ok(Some(live));
+            }
+        }
+        Err(self.busy(&live_key(plugin)))
     }
 
     async fn before_live(&self, plugin: &PluginName) -> Result<Option<Release>, ReleaseError> {
