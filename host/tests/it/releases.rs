@@ -521,12 +521,14 @@ fn what_is_wrong_beside_the_component_has_a_name_too() {
     assert_eq!(rejected(outcome).name(), "Plugin.Refused");
     let why = rejection(&lab, ACME).unwrap();
     assert!(why.error_message.contains("no settings"), "{why:?}");
+    let too_much = format!("{{\"a\": \"{}\"}}", "a".repeat(256 << 10));
     for settings in [
         "",
         "not JSON",
         "[1]",
         "{\"a\": 1} {}",
         "{\"a\": ",
+        &too_much,
     ] {
         put("uploads/acme/settings.json", settings.as_bytes());
         let (_, outcome) = publish("uploads/acme/v1.wasm").unwrap();
