@@ -13,6 +13,7 @@ mod bootstrap;
 mod cognito;
 mod command_line;
 mod config;
+mod cuts;
 mod default_plugin;
 mod events;
 mod fences;
