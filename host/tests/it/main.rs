@@ -10,6 +10,7 @@
 
 mod blobs;
 mod bootstrap;
+mod caches;
 mod cognito;
 mod command_line;
 mod config;
