@@ -20,6 +20,7 @@ mod events;
 mod fences;
 mod hostile;
 mod new_plugin;
+mod plugin_commands;
 mod publishing;
 mod releases;
 mod serve;
