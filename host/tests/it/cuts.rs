@@ -74,7 +74,7 @@ const WORKS: [Work; 5] = [
     Work {
         name: "second",
         writes: 5,
-        prepare: |round| round.publish(1, 1).unwrap(),
+        prepare: |round| round.lay(1),
         run: |round| round.publish(2, 2),
         old: Some(1),
         new: 2,
@@ -82,7 +82,7 @@ const WORKS: [Work; 5] = [
     Work {
         name: "again",
         writes: 5,
-        prepare: |round| round.publish(1, 1).unwrap(),
+        prepare: |round| round.lay(1),
         run: |round| round.publish(1, 2),
         old: Some(1),
         new: 1,
@@ -91,8 +91,8 @@ const WORKS: [Work; 5] = [
         name: "rollback",
         writes: 1,
         prepare: |round| {
-            round.publish(1, 1).unwrap();
-            round.publish(2, 2).unwrap();
+            round.lay(1);
+            round.lay(2);
         },
         run: |round| {
             let to = Some(round.digest(1));
@@ -229,6 +229,11 @@ impl Round<'_> {
         let publisher = self.lab.publisher();
         let outcome = self.lab.runtime.block_on(publisher.publish(&upload));
         outcome.map(|_| ()).map_err(|error| error.text())
+    }
+
+    fn lay(&self, version: usize) {
+        let component = mapper(self.versions + version);
+        self.lab.lay(&self.plugin, &component, &machine_code());
     }
 
     fn digest(&self, version: usize) -> Digest {
