@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Barrier;
 use std::thread;
@@ -598,6 +599,24 @@ fn a_compile_bomb_ends_at_the_limits() {
         assert!(matches!(outcome, Published::Live(_)), "{outcome:?}");
         assert_eq!(lab.mapped_with(), Digest::of(&mapper(2)));
     }
+}
+
+/// The clock and the size of the machine would end it too, but later.
+#[test]
+fn the_compiling_process_ends_itself_at_its_limits() {
+    let lab = Lab::new();
+    let file = lab.place.path().join("bomb.wasm");
+    fs::write(&file, compile_bomb()).unwrap();
+    let ended = |seconds: &str, bytes: &str| {
+        let mut command = lab.place.command(&["precompile", seconds, bytes]);
+        let input = fs::File::open(&file).unwrap();
+        let output = command.stdin(input).output().unwrap();
+        assert!(output.stdout.is_empty());
+        output.status.signal()
+    };
+    // SIGXCPU and SIGABRT.
+    assert_eq!(ended("1", "8589934592"), Some(24));
+    assert_eq!(ended("600", "268435456"), Some(6));
 }
 
 #[test]
