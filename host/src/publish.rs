@@ -66,7 +66,8 @@ pub enum Published {
     Live(Checked),
     /// It is a release, but a later upload or a rollback keeps the pointer.
     Superseded(Checked, Live),
-    /// It is no release, and its rejection is written.
+    /// It is no release, and its rejection is written, unless a later upload has
+    /// its own say.
     Rejected(Rejected),
 }
 
@@ -140,7 +141,9 @@ impl Publisher {
             }
         };
         let live = self.release(upload, &checked).await?;
-        self.releases.write_rejection(&upload.plugin, None).await?;
+        self.releases
+            .clear_rejection(&upload.plugin, upload.uploaded)
+            .await?;
         Ok(if live.sha256 == checked.sha256 {
             Published::Live(checked)
         } else {
@@ -179,9 +182,7 @@ impl Publisher {
             error_message: rejected.text(),
             advice: rejected.advice().to_owned(),
         };
-        self.releases
-            .write_rejection(plugin, Some(&rejection))
-            .await
+        self.releases.write_rejection(&rejection).await
     }
 
     /// What publishing would say of an upload, without writing anything.

@@ -11,6 +11,9 @@ use poolhook::timestamp::Timestamp;
 /// How often the folder is looked at.
 const PERIOD: Duration = Duration::from_millis(300);
 
+/// And how long it waits where the disk is full, say.
+const AFTER_AN_ERROR: Duration = Duration::from_secs(5);
+
 /// When a file was written, and its size.
 type Version = (Timestamp, u64);
 
@@ -28,7 +31,12 @@ pub(super) async fn uploads(publisher: Publisher) {
                     if at_rest && done.get(key) != Some(version) {
                         let handled = publisher.publish_upload(key).await;
                         eprintln!("{}", upload_log_line(key, &handled));
-                        done.insert(key.clone(), *version);
+                        if handled.is_ok() {
+                            done.insert(key.clone(), *version);
+                        } else {
+                            // Not the upload's fault: again, but not at once.
+                            tokio::time::sleep(AFTER_AN_ERROR).await;
+                        }
                     }
                 }
                 done.retain(|key, _| now.contains_key(key));
