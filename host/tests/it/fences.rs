@@ -35,7 +35,9 @@ const FENCES: &[(&str, &[&str])] = &[
     (
         "crate::blobs",
         &[
+            "replay.rs",
             "blobs/",
+            "dead_letters.rs",
             "outcome.rs",
             "plugins.rs",
             "pools.rs",
@@ -45,7 +47,10 @@ const FENCES: &[(&str, &[&str])] = &[
             "releases/",
         ],
     ),
-    ("crate::store", &["store/", "host.rs", "outcome.rs"]),
+    (
+        "crate::store",
+        &["replay.rs", "report.rs", "store/", "host.rs", "outcome.rs"],
+    ),
     (
         "crate::plugin::",
         &[
@@ -77,6 +82,8 @@ const FENCES: &[(&str, &[&str])] = &[
     (
         "crate::outcome",
         &[
+            "dead_letters.rs",
+            "replay.rs",
             "host.rs",
             "notice.rs",
             "plugins.rs",
@@ -85,9 +92,10 @@ const FENCES: &[(&str, &[&str])] = &[
             "report.rs",
         ],
     ),
+    ("crate::dead_letters", &["host.rs", "replay.rs"]),
     ("crate::pools", &["host.rs"]),
     ("crate::plugins", &["host.rs"]),
-    ("crate::report", &["host.rs", "notice.rs"]),
+    ("crate::report", &["replay.rs", "host.rs", "notice.rs"]),
 ];
 
 #[test]

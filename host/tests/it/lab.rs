@@ -120,7 +120,7 @@ impl Lab {
     }
 
     pub(crate) fn handle(&self, host: &Host<Sqlite>, raw: &[u8]) -> Report {
-        let work = host.handle(raw, SystemTime::now());
+        let work = host.handle(host.deliver(raw, Duration::MAX));
         self.runtime.block_on(work)
     }
 

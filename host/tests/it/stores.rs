@@ -16,7 +16,7 @@ use poolhook::config::{Table, TableName, Write};
 use poolhook::item::{AttributeValue, Item, ItemError, MAX_ITEM_BYTES, Number};
 use poolhook::store::dynamodb::DynamoDb;
 use poolhook::store::sqlite::Sqlite;
-use poolhook::store::{ItemStore, Put};
+use poolhook::store::{Existing, ItemStore, Put};
 use serde_json::Value;
 
 use crate::servers;
@@ -35,34 +35,37 @@ fn sqlite_conforms() {
         here.map(|stored| serde_json::from_str(&stored.item).unwrap())
             .collect()
     };
-    block_on(conforms(&store, &[TOKYO, VIRGINIA], items));
+    block_on(conforms(&store, &[TOKYO, VIRGINIA], true, items));
 }
 
 #[test]
 fn ministack_conforms() {
     let server = servers::ministack();
-    block_on(dynamodb_conforms(server.url(), &[TOKYO, VIRGINIA]));
+    block_on(dynamodb_conforms(server.url(), &[TOKYO, VIRGINIA], true));
 }
 
 #[test]
 fn dynalite_conforms() {
     let server = servers::dynalite();
-    // It has one set of tables for all regions.
-    block_on(dynamodb_conforms(server.url(), &[VIRGINIA]));
+    // It has one set of tables for all regions, and does not return the item that is there.
+    block_on(dynamodb_conforms(server.url(), &[VIRGINIA], false));
 }
 
-async fn dynamodb_conforms(url: &str, regions: &[&str]) {
+async fn dynamodb_conforms(url: &str, regions: &[&str], tells: bool) {
     for region in regions {
         for name in ["User", "Customer"] {
             create_table(url, &table(region, name)).await;
         }
     }
     let store = DynamoDb::new(&config(url).load().await);
-    conforms(&store, regions, async |table| items(url, table).await).await;
+    conforms(&store, regions, tells, async |table| {
+        items(url, table).await
+    })
+    .await;
 
     let ada = item([("id", text("ada"))]);
     let failure = async |table: &Table| {
-        let put = store.put(table, &ada, Write::Create).await;
+        let put = store.put(table, &ada, Write::Create, soon()).await;
         put.unwrap_err().name()
     };
     assert_eq!(failure(&table(VIRGINIA, "Nobody")).await, "Store.NoTable");
@@ -74,21 +77,32 @@ async fn dynamodb_conforms(url: &str, regions: &[&str]) {
     assert_eq!(failure(&table(VIRGINIA, "Other")).await, "Store.Refused");
 }
 
-/// What [`ItemStore`] promises. `items` reads all items of a table; in each region there are the
+/// What [`ItemStore`] promises; `tells`, whether the store says what is there already. `items` reads all items of a table; in each region there are the
 /// empty tables `User` and `Customer`.
 async fn conforms(
     store: &impl ItemStore,
     regions: &[&str],
+    tells: bool,
     items: impl AsyncFn(&Table) -> Vec<Value>,
 ) {
-    let put =
-        async |table: &Table, item: &Item, write| store.put(table, item, write).await.unwrap();
+    let put = async |table: &Table, item: &Item, write| {
+        store.put(table, item, write, soon()).await.unwrap()
+    };
+    let there = |existing| Put::AlreadyThere(if tells { existing } else { Existing::Unknown });
     let user = table(regions[0], "User");
     let first = item([("id", text("ada")), ("email", text("ada@example.com"))]);
     let second = item([("id", text("ada")), ("name", text("Ada"))]);
 
     assert_eq!(put(&user, &first, Write::Create).await, Put::Written);
-    assert_eq!(put(&user, &second, Write::Create).await, Put::AlreadyThere);
+    assert_eq!(
+        put(&user, &first, Write::Create).await,
+        there(Existing::Same)
+    );
+    let differing = ["email", "name"].map(str::to_owned).to_vec();
+    assert_eq!(
+        put(&user, &second, Write::Create).await,
+        there(Existing::Different(differing))
+    );
     assert_eq!(items(&user).await, [json(&first)]);
     assert_eq!(put(&user, &second, Write::Replace).await, Put::Written);
     assert_eq!(items(&user).await, [json(&second)]);
@@ -110,11 +124,15 @@ async fn conforms(
     );
     assert_eq!(
         put(customer, &everything, Write::Create).await,
-        Put::AlreadyThere
+        there(Existing::Same)
     );
     let kept = items(customer).await;
     assert_eq!(kept.len(), 2);
     assert!(kept.contains(&json(&everything)), "{kept:?}");
+}
+
+fn soon() -> tokio::time::Instant {
+    tokio::time::Instant::now() + Duration::from_secs(30)
 }
 
 /// Every type, under a key that is not ASCII; the members of sets are sorted, as `items` has them.
@@ -162,8 +180,9 @@ fn a_dead_endpoint_fails_in_time() {
         let put = block_on(async {
             let item = item([("id", text("ada"))]);
             let store = DynamoDb::new(&config(&url).load().await);
+            let until = tokio::time::Instant::now() + Duration::from_secs(3);
             store
-                .put(&table(VIRGINIA, "User"), &item, Write::Create)
+                .put(&table(VIRGINIA, "User"), &item, Write::Create, until)
                 .await
         });
         assert!(
@@ -174,7 +193,7 @@ fn a_dead_endpoint_fails_in_time() {
         put.unwrap_err().name()
     };
     // First one that never answers, then one that is closed.
-    assert_eq!(failure(), "Store.Unavailable");
+    assert_eq!(failure(), "Store.Timeout");
     drop(listener);
     assert_eq!(failure(), "Store.Unavailable");
 }
