@@ -5,12 +5,19 @@
 //! payload and write it anew, so the answer is posted here: raw bytes to the
 //! [Runtime API][api].
 //!
+//! With the handler `replay` the same program replays dead letters.
+//!
 //! [api]: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+// The futures of the AWS SDKs are deep.
+#![recursion_limit = "256"]
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "Lambda's log is what we print"
 )]
+
+#[path = "bootstrap/replay.rs"]
+mod replay;
 
 use std::ffi::OsStr;
 use std::panic::AssertUnwindSafe;
@@ -39,6 +46,9 @@ use poolhook::releases::Releases;
 use poolhook::store::dynamodb::DynamoDb;
 use serde_json::json;
 
+/// The function's handler, where it is to replay dead letters and not to serve
+/// Cognito.
+const REPLAY: &str = "replay";
 /// Where the config lies, if not in `config` beside the binary: a folder, or
 /// `s3://bucket/prefix`.
 const CONFIG: &str = "POOLHOOK_CONFIG";
@@ -71,6 +81,9 @@ fn main() -> ExitCode {
 }
 
 async fn serve() -> Result<(), Error> {
+    if env::var_os("_HANDLER").is_some_and(|handler| handler == REPLAY) {
+        return replay::serve(place().await?).await;
+    }
     let trigger = Trigger {
         runtime_api: PooledClient::builder().build(),
     };
@@ -98,19 +111,37 @@ async fn serve() -> Result<(), Error> {
 }
 
 async fn host() -> Result<Host<DynamoDb>, Failure> {
+    let Place { host, letters } = place().await?;
+    Ok(match letters {
+        Some(letters) => host.with_dead_letters(letters),
+        None => host,
+    })
+}
+
+/// What the environment names.
+struct Place {
+    host: Host<DynamoDb>,
+    letters: Option<DeadLetters>,
+}
+
+async fn place() -> Result<Place, Failure> {
     let aws = aws::config().await;
     let places = Places::new(&aws, Patience::SignUp);
     let pools = Pools::open(places.open(&config_location()?)?).await?;
-    let items = DynamoDb::new(&aws);
-    let plugins = Plugins::builtin()?;
+    let (items, plugins) = (DynamoDb::new(&aws), Plugins::builtin()?);
     let Some(location) = env::var_os(BLOBS) else {
-        return Ok(Host::new(pools, plugins, items));
+        let host = Host::new(pools, plugins, items);
+        let letters = None;
+        return Ok(Place { host, letters });
     };
     let blobs = places.open(&location_of(BLOBS, &location)?)?;
     let files = artifact_files(pools.host_config());
     let releases = Releases::new(Arc::clone(&blobs));
     let plugins = plugins.with_published(releases, files, pools.host_config());
-    Ok(Host::new(pools, plugins, items).with_dead_letters(DeadLetters::new(blobs)))
+    Ok(Place {
+        host: Host::new(pools, plugins, items),
+        letters: Some(DeadLetters::new(blobs)),
+    })
 }
 
 fn config_location() -> Result<Location, ConfigError> {

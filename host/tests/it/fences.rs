@@ -13,7 +13,10 @@ const FENCES: &[(&str, &[&str])] = &[
     ("aws_config", &["aws.rs"]),
     ("quick_cache", &["cache.rs"]),
     ("rusqlite", &["store/sqlite.rs"]),
-    ("lambda_runtime", &["bin/bootstrap.rs", "bin/publisher.rs"]),
+    (
+        "lambda_runtime",
+        &["bin/bootstrap.rs", "bin/bootstrap/", "bin/publisher.rs"],
+    ),
     ("futures_util", &["bin/bootstrap.rs"]),
     ("percent_encoding", &["bin/publisher.rs"]),
     ("axum", &["bin/poolhook/serve.rs"]),
