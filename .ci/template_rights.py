@@ -61,20 +61,31 @@ def may(of, action):
 
 
 # The functions have these roles, and nothing that SAM adds.
-for function, role in [("Trigger", "Role"), ("Publisher", "PublishingRole")]:
+functions = [("Trigger", "Role"), ("Publisher", "PublishingRole"), ("Replay", "RoleOfReplay")]
+for function, role in functions:
     properties = resources[function]["Properties"]
     assert properties["Role"] == {"Fn::GetAtt": [role, "Arn"]}, function
     assert "Policies" not in properties, function
 assert "Globals" not in template
 
-# The trigger reads from the bucket, and writes into tables alone.
+# The trigger reads from the bucket, and writes into tables and dead letters alone.
 trigger = of_role("Role")
 assert {action for action, _ in rights(trigger)} == {
-    "dynamodb:PutItem", "kms:Decrypt", "logs:CreateLogStream", "logs:PutLogEvents",
-    "s3:GetObject", "s3:ListBucket",
+    "dynamodb:PutItem", "kms:Decrypt", "kms:GenerateDataKey", "logs:CreateLogStream",
+    "logs:PutLogEvents", "s3:GetObject", "s3:ListBucket", "s3:PutObject",
 }
 assert may(trigger, "dynamodb:PutItem") == {"TableArns"}
-assert may(trigger, "s3:GetObject") == on("config", "artifacts", "releases")
+assert may(trigger, "s3:GetObject") == on("config", "artifacts", "releases", "dead-letters")
+assert may(trigger, "s3:PutObject") == on("dead-letters")
+
+# So does replay, which also removes dead letters, and writes none.
+replay = of_role("RoleOfReplay")
+assert {action for action, _ in rights(replay)} == {
+    "dynamodb:PutItem", "kms:Decrypt", "logs:CreateLogStream", "logs:PutLogEvents",
+    "s3:DeleteObject", "s3:GetObject", "s3:ListBucket",
+}
+assert may(replay, "dynamodb:PutItem") == {"TableArns"}
+assert may(replay, "s3:DeleteObject") == on("dead-letters")
 
 # The publisher reads uploads and config, and cannot write there.
 publisher = of_role("PublishingRole")
@@ -100,9 +111,9 @@ for each in tenants:
         assert all("/${" + tag + "}" in prefix for prefix in prefixes), prefixes
 
 # A statement on all objects or any action is nobody's.
-for each in trigger + publisher + tenants:
+for each in trigger + replay + publisher + tenants:
     assert not {"NotAction", "NotResource"} & each.keys(), each
-for action, resource in rights(trigger + publisher + tenants):
+for action, resource in rights(trigger + replay + publisher + tenants):
     assert "*" not in action and resource not in ("*", f"{bucket}/*"), (action, resource)
     assert not action.startswith("s3:") or resource.startswith(bucket), (action, resource)
 
@@ -127,3 +138,6 @@ for condition in [
     (each,) = [each for each in denied if each["Condition"] == condition]
     assert each["Action"] == "s3:*"
     assert {plain(resource) for resource in each["Resource"]} == {"Bucket.Arn", "${Bucket.Arn}/*"}
+(letters,) = [rule for rule in made["LifecycleConfiguration"]["Rules"] if rule["Id"] == "dead-letters"]
+assert letters["Prefix"] == "dead-letters/" and letters["Status"] == "Enabled"
+assert letters["ExpirationInDays"] == {"Ref": "DeadLetterDays"}
