@@ -102,6 +102,11 @@ impl<K: Clone + Eq + Hash, V> Cache<K, V> {
 }
 
 impl<V> Kept<V> {
+    /// What it weighs.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     fn new((value, bytes): (V, u64)) -> Arc<Self> {
         Arc::new(Self {
             value,

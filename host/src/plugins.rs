@@ -124,6 +124,15 @@ impl Plugins {
         let known = kept.value.pointer.as_ref();
         match published.releases.pointer(&plugin.name, known).await? {
             Pointer::Unchanged => Ok(None),
+            // The same component was published again.
+            Pointer::Live(live, pointer) if kept.value.plugin.component() == Some(live.sha256) => {
+                let same = Loaded {
+                    plugin: Arc::clone(&kept.value.plugin),
+                    pointer: Some(pointer),
+                };
+                published.loaded.replace(plugin, (same, kept.bytes()));
+                Ok(None)
+            }
             Pointer::Live(live, pointer) => {
                 let newer = self
                     .load_component(published, &plugin.name, live.sha256, Some(pointer))

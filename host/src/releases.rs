@@ -3,6 +3,7 @@
 #[cfg(feature = "compiler")]
 mod write;
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -54,7 +55,9 @@ pub enum ReleaseError {
         address: String,
     },
     /// A pointer or release that cannot be read as one.
-    #[error("{address} is not what poolhook has written there: {reason}")]
+    #[error(
+        "{address} is not what poolhook has written there: {reason}; publishing the component again mends it"
+    )]
     Damaged {
         /// Where it lies.
         address: String,
@@ -109,6 +112,15 @@ impl ReleaseError {
             Self::Blobs(error) => error.name(),
         }
     }
+}
+
+/// What there is of a plugin's releases.
+#[derive(Debug, Default)]
+pub struct History {
+    /// The releases, the latest published first.
+    pub releases: Vec<Release>,
+    /// Those that cannot be read; publishing their components again mends them.
+    pub damaged: Vec<ReleaseError>,
 }
 
 /// What the pointer says.
@@ -245,18 +257,24 @@ impl Releases {
     }
 
     /// A plugin's releases, the latest published first.
-    pub async fn history(&self, plugin: &PluginName) -> Result<Vec<Release>, ReleaseError> {
+    pub async fn history(&self, plugin: &PluginName) -> Result<History, ReleaseError> {
         let prefix = format!("{RELEASES}{plugin}/");
-        let mut releases = Vec::new();
+        let mut history = History::default();
         for listed in self.blobs.list(&prefix).await? {
             let component = listed.key.as_str().strip_prefix(&prefix);
             let component = component.and_then(|file| file.strip_suffix(".json"));
-            if let Some(Ok(component)) = component.map(str::parse) {
-                releases.push(self.release(plugin, component).await?);
+            let Some(Ok(component)) = component.map(str::parse) else {
+                continue;
+            };
+            match self.release(plugin, component).await {
+                Ok(release) => history.releases.push(release),
+                Err(error @ ReleaseError::Damaged { .. }) => history.damaged.push(error),
+                Err(error) => return Err(error),
             }
         }
-        releases.sort_by_key(|release| std::cmp::Reverse((release.published, release.sha256)));
-        Ok(releases)
+        let latest_first = |release: &Release| Reverse((release.published, release.sha256));
+        history.releases.sort_by_key(latest_first);
+        Ok(history)
     }
 
     /// The last upload's rejection, if it was rejected.

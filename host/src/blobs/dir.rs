@@ -78,7 +78,9 @@ impl Dir {
         fs::create_dir_all(folder)?;
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let new = folder.join(format!(".new-{}-{number}", std::process::id()));
-        let written = File::create_new(&new).and_then(|mut file| {
+        // One may lie there of a killed process whose number this one has again;
+        // who lives and writes holds the lock.
+        let written = File::create(&new).and_then(|mut file| {
             file.write_all(bytes)?;
             file.sync_all()?;
             fs::rename(&new, path)?;

@@ -66,9 +66,15 @@ impl Publisher {
     ) -> Result<Result<Settings, Rejected>, ReleaseError> {
         let key = settings_key(plugin);
         let found = self.releases.blobs().get(&key, None, MAX_SETTINGS_BYTES);
-        Ok(match found.await? {
-            Read::Blob(blob) => Settings::from_json(&blob.bytes).map_err(Rejected::Settings),
-            Read::Absent | Read::Unchanged => Ok(Settings::default()),
+        Ok(match found.await {
+            Ok(Read::Blob(blob)) => Settings::from_json(&blob.bytes).map_err(Rejected::Settings),
+            Ok(Read::Absent | Read::Unchanged) => Ok(Settings::default()),
+            // Its author's fault as much as its text.
+            Err(error @ BlobError::TooLarge { .. }) => {
+                let error = serde::de::Error::custom(error);
+                Err(Rejected::Settings(error))
+            }
+            Err(error) => return Err(error.into()),
         })
     }
 }

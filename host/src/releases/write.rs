@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Pointer, ReleaseError, Releases};
-use crate::blobs::{Condition, Key, Stored};
+use crate::blobs::{BlobError, Condition, Key, Stored};
 use crate::config::PluginName;
 use crate::digest::Digest;
 use crate::release::{
@@ -40,10 +40,12 @@ impl Releases {
         for _ in 0..ATTEMPTS {
             let found = self
                 .versioned_release(&release.plugin, release.sha256)
-                .await?;
+                .await;
             let (document, condition) = match found {
-                None => (release.clone(), Condition::Absent),
-                Some((found, etag)) => (merged(found, release), Condition::Is(etag)),
+                Ok(None) => (release.clone(), Condition::Absent),
+                Ok(Some((found, etag))) => (merged(found, release), Condition::Is(etag)),
+                Err(error) if says_nothing(&error) => (release.clone(), Condition::Any),
+                Err(error) => return Err(error),
             };
             let bytes = json(&document);
             if self.blobs.put(&key, bytes, condition).await? == Stored::Written {
@@ -68,8 +70,7 @@ impl Releases {
                 }
                 Ok(Pointer::Live(_, etag)) => Condition::Is(etag),
                 Ok(Pointer::Unchanged) | Err(ReleaseError::NotReleased { .. }) => Condition::Absent,
-                // A pointer that says nothing keeps nobody back.
-                Err(ReleaseError::Damaged { .. }) => Condition::Any,
+                Err(error) if says_nothing(&error) => Condition::Any,
                 Err(error) => return Err(error),
             };
             if self.blobs.put(&key, json(&live), condition).await? == Stored::Written {
@@ -94,11 +95,20 @@ impl Releases {
         let Some(target) = target else {
             return Ok(None);
         };
-        let live = Live {
-            sha256: target.sha256,
-            since: now,
-        };
-        self.go_live(plugin, live).await.map(Some)
+        for _ in 0..ATTEMPTS {
+            // Whoever rolls back means what is live now, also where this clock is
+            // behind the one that timed the upload.
+            let since = match self.live(plugin).await {
+                Ok(Some(live)) => now.max(live.since),
+                _ => now,
+            };
+            let sha256 = target.sha256;
+            let live = self.go_live(plugin, Live { sha256, since }).await?;
+            if live.sha256 == sha256 {
+                return Ok(Some(live));
+            }
+        }
+        Err(self.busy(&live_key(plugin)))
     }
 
     async fn before_live(&self, plugin: &PluginName) -> Result<Option<Release>, ReleaseError> {
@@ -106,7 +116,7 @@ impl Releases {
             return Ok(None);
         };
         let history = self.history(plugin).await?;
-        let mut older = history.into_iter();
+        let mut older = history.releases.into_iter();
         let found = older.any(|release| release.sha256 == live.sha256);
         Ok(older.next().filter(|_| found))
     }
@@ -118,8 +128,7 @@ impl Releases {
             plugin, uploaded, ..
         } = rejection;
         let live = match self.live(plugin).await {
-            // A pointer that says nothing keeps nobody back.
-            Err(ReleaseError::Damaged { .. }) => None,
+            Err(error) if says_nothing(&error) => None,
             live => live?,
         };
         let superseded = live.is_some_and(|live| is_later(live.since, *uploaded));
@@ -151,7 +160,7 @@ impl Releases {
     ) -> Result<bool, ReleaseError> {
         match self.rejection(plugin).await {
             Ok(found) => Ok(found.is_some_and(|found| is_later(found.uploaded, uploaded))),
-            Err(ReleaseError::Damaged { .. }) => Ok(false),
+            Err(error) if says_nothing(&error) => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -161,6 +170,14 @@ impl Releases {
             address: self.blobs.address(key.as_str()),
         }
     }
+}
+
+/// Whether what lies there is no document of ours: it keeps nobody from writing one.
+fn says_nothing(error: &ReleaseError) -> bool {
+    matches!(
+        error,
+        ReleaseError::Damaged { .. } | ReleaseError::Blobs(BlobError::TooLarge { .. })
+    )
 }
 
 /// Whether this was done after an upload. S3 tells the second of an upload and no

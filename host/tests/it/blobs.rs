@@ -738,7 +738,7 @@ fn s3(runtime: &Runtime, url: &str, bucket: &str) -> S3 {
     S3::new(&config, bucket.to_owned(), String::new(), Patience::SignUp)
 }
 
-async fn config(url: &str) -> SdkConfig {
+pub(crate) async fn config(url: &str) -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .endpoint_url(url)
         .region(Region::new("us-east-1"))

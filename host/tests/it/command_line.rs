@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::hostile::default_plugin;
 use crate::support::{POOL, Place, tests};
 
-fn text(output: &Output) -> (Option<i32>, String, String) {
+pub(crate) fn text(output: &Output) -> (Option<i32>, String, String) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     (
         output.status.code(),
@@ -17,7 +17,7 @@ fn text(output: &Output) -> (Option<i32>, String, String) {
     )
 }
 
-fn sample(name: &str) -> String {
+pub(crate) fn sample(name: &str) -> String {
     tests(&format!("events/{name}.json")).display().to_string()
 }
 

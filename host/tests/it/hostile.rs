@@ -125,26 +125,30 @@ impl Case {
 }
 
 fn cases() -> Vec<Case> {
+    let files = files("hostile", "wat");
+    files.iter().map(|file| case(file)).collect()
+}
+
+/// The component in `host/tests/hostile/<file>.wat`.
+pub(crate) fn hostile(file: &str) -> Vec<u8> {
+    case(file).component
+}
+
+fn case(file: &str) -> Case {
     let prelude = fs::read_to_string(tests("hostile/prelude.wat.in")).unwrap();
-    let case = |file: String| {
-        let text = fs::read_to_string(tests(&format!("hostile/{file}.wat"))).unwrap();
-        let header = |key| text.lines().find_map(|line| line.strip_prefix(key));
-        let (expected, limits) = (header(";; ").unwrap(), header(";; limits: ").unwrap_or(""));
-        let (name, component) = match file.strip_suffix(".component") {
-            Some(name) => (name, wat::parse_str(&text).unwrap()),
-            None => (
-                file.as_str(),
-                component(&format!("(module {prelude} {text})")),
-            ),
-        };
-        Case {
-            name: name.to_owned(),
-            expected: expected.to_owned(),
-            limits: limits.to_owned(),
-            component,
-        }
+    let text = fs::read_to_string(tests(&format!("hostile/{file}.wat"))).unwrap();
+    let header = |key| text.lines().find_map(|line| line.strip_prefix(key));
+    let (expected, limits) = (header(";; ").unwrap(), header(";; limits: ").unwrap_or(""));
+    let (name, component) = match file.strip_suffix(".component") {
+        Some(name) => (name, wat::parse_str(&text).unwrap()),
+        None => (file, component(&format!("(module {prelude} {text})"))),
     };
-    files("hostile", "wat").into_iter().map(case).collect()
+    Case {
+        name: name.to_owned(),
+        expected: expected.to_owned(),
+        limits: limits.to_owned(),
+        component,
+    }
 }
 
 /// A core module that exports `to-item` as a component of our world.

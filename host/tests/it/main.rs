@@ -10,16 +10,21 @@
 
 mod blobs;
 mod bootstrap;
+mod caches;
 mod cloud;
 mod cognito;
 mod command_line;
 mod config;
+mod cuts;
 mod default_plugin;
 mod events;
 mod fences;
 mod hostile;
+mod lab;
 mod new_plugin;
+mod plugin_commands;
 mod publishing;
+mod releases;
 mod serve;
 mod servers;
 mod stores;

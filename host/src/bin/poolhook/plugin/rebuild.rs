@@ -93,7 +93,7 @@ impl Options {
         let mut wanted = Vec::new();
         for plugin in releases.plugins().await? {
             if self.all {
-                wanted.extend(releases.history(&plugin).await?);
+                wanted.extend(releases.history(&plugin).await?.releases);
             } else if let Some(live) = releases.live(&plugin).await? {
                 wanted.push(releases.release(&plugin, live.sha256).await?);
             }

@@ -10,7 +10,7 @@ use poolhook::config::PluginName;
 use poolhook::digest::Digest;
 use poolhook::plugin::{ENGINE, TARGET};
 use poolhook::release::{Live, Rejection, Release};
-use poolhook::releases::Releases;
+use poolhook::releases::{History, ReleaseError, Releases};
 use serde_json::json;
 
 use super::publish::name;
@@ -38,9 +38,17 @@ impl List {
             if plugins.is_empty() {
                 eprintln!("nothing is published yet: `poolhook plugin publish` does that");
             }
+            let mut all_well = true;
             for plugin in plugins {
-                let Some(live) = releases.live(&plugin).await? else {
-                    continue;
+                let live = match releases.live(&plugin).await {
+                    Ok(Some(live)) => live,
+                    Ok(None) => continue,
+                    Err(error @ ReleaseError::Damaged { .. }) => {
+                        eprintln!("{error}");
+                        all_well = false;
+                        continue;
+                    }
+                    Err(error) => return Err(error.into()),
                 };
                 let shown = if self.json {
                     json!({ "plugin": plugin, "live": live }).to_string()
@@ -49,7 +57,7 @@ impl List {
                 };
                 writeln!(io::stdout(), "{shown}")?;
             }
-            Ok(Exit::Done)
+            Ok(Exit::of(all_well))
         })
     }
 }
@@ -75,7 +83,13 @@ impl Show {
         block_on(async {
             let releases = self.store.existing().await?;
             let live = releases.live(&self.name).await?;
-            let history = releases.history(&self.name).await?;
+            let History {
+                releases: history,
+                damaged,
+            } = releases.history(&self.name).await?;
+            for error in damaged {
+                eprintln!("{error}");
+            }
             let rejection = releases.rejection(&self.name).await?;
             if self.json {
                 let all = json!({ "plugin": self.name, "live": live, "releases": history,
@@ -178,7 +192,7 @@ impl Rollback {
     async fn find(&self, releases: &Releases, prefix: &DigestPrefix) -> anyhow::Result<Digest> {
         let prefix = prefix.as_str();
         let history = releases.history(&self.name).await?;
-        let digests = history.iter().map(|release| release.sha256);
+        let digests = history.releases.iter().map(|release| release.sha256);
         let found: Vec<_> = digests
             .filter(|digest| digest.to_string().starts_with(prefix))
             .collect();

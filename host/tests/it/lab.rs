@@ -1,0 +1,367 @@
+//! What tests of releases need: components that differ, releases to tamper with, and blobs that can
+//! be watched, slowed down and cut off.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::{Duration, SystemTime};
+
+use poolhook::blobs::dir::Dir;
+use poolhook::blobs::{BlobError, Blobs, Condition, ETag, Key, Listed, Read, Stored, Work};
+use poolhook::config::{PublishLimits, Settings};
+use poolhook::digest::Digest;
+use poolhook::host::Host;
+use poolhook::plugin::{ArtifactFiles, ENGINE, TARGET, WORLD, precompile};
+use poolhook::plugins::Plugins;
+use poolhook::pools::Pools;
+use poolhook::publish::{PublishError, Published, Publisher, Upload};
+use poolhook::release::{
+    ArtifactEntry, Live, Release, artifact_key, component_key, live_key, release_key,
+};
+use poolhook::releases::Releases;
+use poolhook::report::Report;
+use poolhook::store::sqlite::Sqlite;
+use poolhook::timestamp::Timestamp;
+use serde::Serialize;
+use tokio::runtime::Runtime;
+
+use crate::hostile::{component, plugin_name};
+use crate::support::{OTHER_POOL, POOL, Place, event, tests};
+
+/// The plugin that most of these tests publish.
+pub(crate) const ACME: &str = "acme";
+
+/// A good mapper, `<id>`; each version has a digest of its own and does the same.
+pub(crate) fn mapper(version: usize) -> Vec<u8> {
+    static MAPPER: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        from_wat(
+            r#"(func $to_item (param $user i32) (result i32)
+                 (i32.store (i32.const 0x2c) (i32.load offset=28 (local.get $user)))
+                 (i32.store (i32.const 0x30) (i32.load offset=32 (local.get $user)))
+                 (i32.const 0))
+               (data (i32.const 8) "\20\00\00\00" "\01\00\00\00")
+               (data (i32.const 0x20) "\00\02\00\00" "\02\00\00\00" "\00\00\00\00")
+               (data (i32.const 0x200) "id")"#,
+        )
+    });
+    let mut mapper = MAPPER.clone();
+    // A custom section, named `v`.
+    mapper.extend([0, 10, 1, b'v']);
+    mapper.extend((version as u64).to_le_bytes());
+    mapper
+}
+
+/// A component of the text of a function `$to_item`, and what belongs to it.
+pub(crate) fn from_wat(text: &str) -> Vec<u8> {
+    let prelude = fs::read_to_string(tests("hostile/prelude.wat.in")).unwrap();
+    component(&format!("(module {prelude} {text})"))
+}
+
+/// The machine code of every version of [`mapper`]: what differs is not compiled.
+pub(crate) fn machine_code() -> Vec<u8> {
+    static CODE: LazyLock<Vec<u8>> = LazyLock::new(|| precompile(&mapper(0)).unwrap());
+    CODE.clone()
+}
+
+/// An instant long ago, so many seconds after another one.
+pub(crate) fn at(seconds: u64) -> Timestamp {
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000 + seconds);
+    time.into()
+}
+
+/// A pool that runs `acme` and one that runs the built-in plugin, and where releases lie.
+pub(crate) struct Lab {
+    pub(crate) place: Place,
+    pub(crate) config: Arc<Watched>,
+    pub(crate) blobs: Arc<Watched>,
+    pub(crate) runtime: Runtime,
+}
+
+impl Lab {
+    /// With the blobs in a folder.
+    pub(crate) fn new() -> Self {
+        let place = Place::new(&[]);
+        let blobs = Dir::create(place.path().join("poolhook.blobs")).unwrap();
+        Self::with(place, Arc::new(blobs))
+    }
+
+    pub(crate) fn with(place: Place, blobs: Arc<dyn Blobs>) -> Self {
+        let runs = format!("table = 'User'\nplugin = '{ACME}'");
+        place.configure(POOL, &runs);
+        place.configure(OTHER_POOL, "table = 'Customer'");
+        let config = Arc::new(Dir::open(place.config()).unwrap());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        Self {
+            config: Arc::new(Watched::new(config)),
+            blobs: Arc::new(Watched::new(blobs)),
+            runtime: runtime.unwrap(),
+            place,
+        }
+    }
+
+    /// A host that has just started, and maps machine code from [`Lab::cache`].
+    pub(crate) fn host(&self) -> Host<Sqlite> {
+        let files = ArtifactFiles::open(self.cache(), 256 << 20).unwrap();
+        self.host_with(Some(files))
+    }
+
+    pub(crate) fn host_with(&self, files: Option<ArtifactFiles>) -> Host<Sqlite> {
+        let pools = Pools::open(Arc::clone(&self.config) as _);
+        let pools = self.runtime.block_on(pools).unwrap();
+        let plugins = Plugins::builtin().unwrap();
+        let plugins = plugins.with_published(self.releases(), files, pools.host_config());
+        Host::new(pools, plugins, Sqlite::open(&self.place.store()).unwrap())
+    }
+
+    pub(crate) fn cache(&self) -> PathBuf {
+        self.place.path().join("cache")
+    }
+
+    pub(crate) fn handle(&self, host: &Host<Sqlite>, raw: &[u8]) -> Report {
+        let work = host.handle(raw, SystemTime::now());
+        self.runtime.block_on(work)
+    }
+
+    /// What becomes of a sign-up in the pool that runs `acme`, in a fresh host.
+    pub(crate) fn sign_up(&self) -> Report {
+        self.handle(&self.host(), &event("confirm-sign-up"))
+    }
+
+    /// A fresh host maps a sign-up with a release, whose component this is.
+    pub(crate) fn mapped_with(&self) -> Digest {
+        let report = self.sign_up();
+        assert!(report.outcome.is_ok(), "{:?}", report.outcome);
+        report.trace.component.unwrap()
+    }
+
+    pub(crate) fn releases(&self) -> Releases {
+        Releases::new(Arc::clone(&self.blobs) as _)
+    }
+
+    pub(crate) fn publisher(&self) -> Publisher {
+        self.publisher_with(PublishLimits::default())
+    }
+
+    pub(crate) fn publisher_with(&self, limits: PublishLimits) -> Publisher {
+        let program = env!("CARGO_BIN_EXE_poolhook").into();
+        Publisher::new(self.releases(), limits, program).unwrap()
+    }
+
+    pub(crate) fn publish(
+        &self,
+        plugin: &str,
+        component: Vec<u8>,
+        uploaded: Timestamp,
+    ) -> Result<Published, PublishError> {
+        let upload = upload(plugin, component, uploaded);
+        self.runtime.block_on(self.publisher().publish(&upload))
+    }
+
+    /// Publishes a version of [`mapper`], which goes live.
+    pub(crate) fn publish_version(&self, version: usize, uploaded: Timestamp) {
+        let published = self.publish(ACME, mapper(version), uploaded).unwrap();
+        assert!(matches!(published, Published::Live(_)), "{published:?}");
+    }
+
+    /// The component that is live.
+    pub(crate) fn live(&self, plugin: &str) -> Option<Digest> {
+        let (releases, plugin) = (self.releases(), plugin_name(plugin));
+        let live = self.runtime.block_on(releases.live(&plugin)).unwrap();
+        live.map(|live| live.sha256)
+    }
+
+    /// Writes what publishing would, at once and with any machine code.
+    pub(crate) fn lay(&self, plugin: &str, component: &[u8], code: &[u8]) -> Release {
+        let release = Release {
+            plugin: plugin_name(plugin),
+            sha256: Digest::of(component),
+            bytes: component.len() as u64,
+            world: WORLD.into(),
+            published: at(0),
+            artifacts: vec![entry(ENGINE, TARGET, code)],
+        };
+        self.put(&component_key(release.sha256), component.to_vec());
+        let key = artifact_key(release.sha256, &release.artifacts[0]);
+        self.put(&key, code.to_vec());
+        self.put_release(&release);
+        self.put_live(plugin, release.sha256);
+        release
+    }
+
+    pub(crate) fn put_release(&self, release: &Release) {
+        self.put(&release_key(&release.plugin, release.sha256), json(release));
+    }
+
+    pub(crate) fn put_live(&self, plugin: &str, sha256: Digest) {
+        let live = Live {
+            sha256,
+            since: at(0),
+        };
+        self.put(&live_key(&plugin_name(plugin)), json(&live));
+    }
+
+    pub(crate) fn put(&self, key: &Key, bytes: Vec<u8>) {
+        let put = self.blobs.put(key, bytes, Condition::Any);
+        self.runtime.block_on(put).unwrap();
+    }
+}
+
+pub(crate) fn upload(plugin: &str, component: Vec<u8>, uploaded: Timestamp) -> Upload {
+    Upload {
+        plugin: plugin_name(plugin),
+        component,
+        settings: Settings::default(),
+        uploaded,
+    }
+}
+
+pub(crate) fn entry(engine: &str, target: &str, code: &[u8]) -> ArtifactEntry {
+    ArtifactEntry {
+        engine: engine.into(),
+        target: target.into(),
+        sha256: Digest::of(code),
+        bytes: code.len() as u64,
+    }
+}
+
+fn json(document: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(document).unwrap()
+}
+
+/// Blobs whose reads are written down, and that fail on demand.
+pub(crate) struct Watched {
+    blobs: Arc<dyn Blobs>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    reads: Vec<Seen>,
+    writes: usize,
+    fault: Fault,
+}
+
+/// A read of a blob.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) key: String,
+    /// Whether the reader had a version of it, and asked for another one only.
+    pub(crate) conditional: bool,
+}
+
+/// What is wrong with blobs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Fault {
+    #[default]
+    None,
+    /// Each read takes so long.
+    Slow(Duration),
+    /// With this write, the first one being 1, the process is gone: before the write takes place,
+    /// or after it.
+    Cut { write: usize, after: bool },
+    /// No call comes through.
+    Dead,
+}
+
+impl Watched {
+    fn new(blobs: Arc<dyn Blobs>) -> Self {
+        let state = Mutex::default();
+        Self { blobs, state }
+    }
+
+    /// From now on, with nothing seen yet.
+    pub(crate) fn set(&self, fault: Fault) {
+        *self.state.lock().unwrap() = State {
+            fault,
+            ..State::default()
+        };
+    }
+
+    pub(crate) fn fault(&self) -> Fault {
+        self.state.lock().unwrap().fault
+    }
+
+    /// The reads since this was last asked.
+    pub(crate) fn reads(&self) -> Vec<Seen> {
+        std::mem::take(&mut self.state.lock().unwrap().reads)
+    }
+
+    /// How many of these reads were of machine code.
+    pub(crate) fn code_reads(&self) -> usize {
+        let code = |seen: &Seen| seen.key.strip_suffix(".cwasm").is_some();
+        self.reads().iter().filter(|seen| code(seen)).count()
+    }
+
+    async fn call<T>(&self, key: &str, call: Work<'_, T>) -> Result<T, BlobError> {
+        match self.fault() {
+            Fault::Dead => Err(self.dead(key)),
+            _ => call.await,
+        }
+    }
+
+    async fn write<T>(&self, key: &str, write: Work<'_, T>) -> Result<T, BlobError> {
+        let cut = {
+            let mut state = self.state.lock().unwrap();
+            state.writes += 1;
+            match state.fault {
+                Fault::Cut { write, after } if write == state.writes => {
+                    state.fault = Fault::Dead;
+                    Some(after)
+                }
+                Fault::Dead => Some(false),
+                _ => None,
+            }
+        };
+        match cut {
+            None => write.await,
+            Some(after) => {
+                if after {
+                    write.await?;
+                }
+                Err(self.dead(key))
+            }
+        }
+    }
+
+    fn dead(&self, key: &str) -> BlobError {
+        BlobError::Unavailable {
+            address: self.address(key),
+            source: "cut off".into(),
+        }
+    }
+}
+
+impl Blobs for Watched {
+    fn get<'a>(&'a self, key: &'a Key, known: Option<&'a ETag>, max_bytes: u64) -> Work<'a, Read> {
+        let seen = Seen {
+            key: key.as_str().into(),
+            conditional: known.is_some(),
+        };
+        self.state.lock().unwrap().reads.push(seen);
+        let read = async move {
+            if let Fault::Slow(time) = self.fault() {
+                tokio::time::sleep(time).await;
+            }
+            self.blobs.get(key, known, max_bytes).await
+        };
+        Box::pin(self.call(key.as_str(), Box::pin(read)))
+    }
+
+    fn put<'a>(&'a self, key: &'a Key, bytes: Vec<u8>, condition: Condition) -> Work<'a, Stored> {
+        Box::pin(self.write(key.as_str(), self.blobs.put(key, bytes, condition)))
+    }
+
+    fn list<'a>(&'a self, prefix: &'a str) -> Work<'a, Vec<Listed>> {
+        Box::pin(self.call(prefix, self.blobs.list(prefix)))
+    }
+
+    fn delete<'a>(&'a self, key: &'a Key) -> Work<'a, ()> {
+        Box::pin(self.write(key.as_str(), self.blobs.delete(key)))
+    }
+
+    fn address(&self, key: &str) -> String {
+        self.blobs.address(key)
+    }
+}

@@ -1,0 +1,416 @@
+//! `poolhook plugin` as its user types it, but for making projects.
+
+use std::fs;
+use std::path::Path;
+
+use poolhook::digest::Digest;
+use poolhook::plugin::{ENGINE, TARGET};
+use serde_json::{Value, json};
+
+use crate::command_line::{sample, text};
+use crate::hostile::hostile;
+use crate::lab::{ACME, Lab, entry, machine_code, mapper};
+use crate::support::{Place, tests};
+
+/// A folder with some components and nothing published.
+fn place() -> Place {
+    let place = Place::new(&[]);
+    let write = |name: &str, bytes: &[u8]| fs::write(place.path().join(name), bytes).unwrap();
+    write("acme.wasm", &mapper(1));
+    write("v2.wasm", &mapper(2));
+    write("v3.wasm", &mapper(3));
+    write("trap.wasm", &hostile("trap"));
+    write("half.wasm", &mapper(1)[..200]);
+    write("chatty.wasm", &hostile("an-error"));
+    place
+}
+
+/// Exit code, standard output and standard error.
+fn run(place: &Place, arguments: &str) -> (Option<i32>, String, String) {
+    let arguments: Vec<_> = arguments.split_whitespace().collect();
+    text(&place.poolhook(&[&["plugin"], &arguments[..]].concat()))
+}
+
+/// What it prints, in JSON; with this exit code.
+fn run_json(place: &Place, arguments: &str, code: i32) -> Value {
+    let mut lines = run_json_lines(place, arguments, code);
+    assert_eq!(lines.len(), 1, "{arguments}: {lines:?}");
+    lines.remove(0)
+}
+
+fn run_json_lines(place: &Place, arguments: &str, code: i32) -> Vec<Value> {
+    let (found, out, err) = run(place, &format!("{arguments} --json"));
+    assert_eq!(found, Some(code), "{arguments}: {err}");
+    let line = |line| serde_json::from_str(line).unwrap();
+    out.lines().map(line).collect()
+}
+
+fn digest(version: usize) -> String {
+    Digest::of(&mapper(version)).to_string()
+}
+
+fn first(version: usize, digits: usize) -> String {
+    digest(version).chars().take(digits).collect()
+}
+
+#[test]
+fn where_nothing_is_published_each_command_says_what_to_do() {
+    let place = place();
+    for command in ["list", "show acme", "rollback acme", "rebuild"] {
+        let (code, out, err) = run(&place, command);
+        assert_eq!((code, out.as_str()), (Some(2), ""), "{command}");
+        assert!(err.contains("there is no poolhook.blobs yet"), "{err}");
+        assert!(err.contains("`poolhook plugin publish`"), "{err}");
+        // To look is not to make.
+        assert!(!place.path().join("poolhook.blobs").exists(), "{command}");
+    }
+    fs::create_dir(place.path().join("poolhook.blobs")).unwrap();
+    for (command, expected, says) in [
+        ("list", 0, "`poolhook plugin publish` does that"),
+        ("show acme", 0, "nothing is published as acme"),
+        ("rebuild", 0, "0 built for wasmtime-"),
+        (
+            "rollback acme",
+            2,
+            "`poolhook plugin publish FILE.wasm --name acme`",
+        ),
+        ("rollback acme --to abcd", 2, "acme has no release abcd"),
+    ] {
+        let (code, out, err) = run(&place, command);
+        assert_eq!(
+            (code, out.as_str()),
+            (Some(expected), ""),
+            "{command}: {err}"
+        );
+        assert!(err.contains(says), "{command}: {err}");
+    }
+    assert!(run_json_lines(&place, "list", 0).is_empty());
+    let shown = run_json(&place, "show acme", 0);
+    let nothing = json!({ "plugin": ACME, "live": null, "releases": [], "rejection": null });
+    assert_eq!(shown, nothing);
+}
+
+#[test]
+fn publish_list_show_and_roll_back() {
+    let place = place();
+    let (code, out, err) = run(&place, "publish acme.wasm");
+    assert_eq!((code, out), (Some(0), digest(1) + "\n"), "{err}");
+    assert!(err.contains("acme: live; a mapper of"), "{err}");
+    assert!(
+        err.contains("it puts 1 attributes for the sample user"),
+        "{err}"
+    );
+
+    let (code, out, err) = run(&place, "rollback acme");
+    assert_eq!((code, out.as_str()), (Some(2), ""));
+    assert!(err.contains("was published before the live one"), "{err}");
+    assert!(err.contains("`poolhook plugin show acme`"), "{err}");
+
+    let published = run_json(&place, "publish v2.wasm --name acme", 0);
+    let sample = &published["sample"];
+    assert_eq!(sample["item"].as_object().unwrap().len(), 1, "{published}");
+    assert!(sample["fuel"].as_u64().unwrap() > 0);
+    for (key, expected) in [
+        ("plugin", json!("acme")),
+        ("published", json!("live")),
+        ("accepted", json!(true)),
+        ("sha256", json!(digest(2))),
+        ("bytes", json!(mapper(2).len())),
+        ("engine", json!(ENGINE)),
+        ("target", json!(TARGET)),
+    ] {
+        assert_eq!(published[key], expected, "{published}");
+    }
+    run(&place, "publish v3.wasm --name acme");
+    run(&place, "publish v3.wasm --name other");
+
+    let (code, out, _) = run(&place, "list");
+    assert_eq!(code, Some(0));
+    let lines: Vec<_> = out.lines().collect();
+    assert_eq!(lines.len(), 2, "{out}");
+    let start = format!("acme  sha256:{}  since 2", digest(3));
+    assert!(lines[0].starts_with(&start), "{out}");
+    let listed = run_json_lines(&place, "list", 0);
+    let plugins: Vec<_> = listed.iter().map(|line| &line["plugin"]).collect();
+    assert_eq!(plugins, ["acme", "other"]);
+    assert_eq!(listed[0]["live"]["sha256"], digest(3));
+
+    let (_, out, _) = run(&place, "show acme");
+    let lines: Vec<_> = out.lines().collect();
+    assert_eq!(lines.len(), 3, "{out}");
+    for (line, version) in lines.iter().zip([3, 2, 1]) {
+        assert!(
+            line.contains(&format!("sha256:{}", digest(version))),
+            "{out}"
+        );
+        assert_eq!(line.starts_with("live"), version == 3, "{out}");
+    }
+
+    // Back, and back again, and as far as there is.
+    let (code, out, err) = run(&place, "rollback acme");
+    assert_eq!((code, out), (Some(0), digest(2) + "\n"), "{err}");
+    assert!(err.contains("acme: live again, since "), "{err}");
+    let moved = run_json(&place, "rollback acme", 0);
+    assert_eq!(moved["live"]["sha256"], digest(1));
+    assert_eq!(moved["before"]["sha256"], digest(2));
+    assert_eq!(moved["plugin"], "acme");
+    assert_eq!(run(&place, "rollback acme").0, Some(2));
+    let shown = run_json(&place, "show acme", 0);
+    assert_eq!(shown["live"]["sha256"], digest(1));
+    assert_eq!(shown["releases"].as_array().unwrap().len(), 3);
+
+    let (code, out, _) = run(&place, &format!("rollback acme --to {}", first(3, 8)));
+    assert_eq!((code, out), (Some(0), digest(3) + "\n"));
+    let (code, out, _) = run(&place, &format!("rollback acme --to sha256:{}", digest(2)));
+    assert_eq!((code, out), (Some(0), digest(2) + "\n"));
+    for (to, says) in [
+        ("0123456789abcdef", "acme has no release 0123456789abcdef"),
+        ("abc", "first 4 digits"),
+        ("ABCDEF", "first 4 digits"),
+        ("../../acme", "first 4 digits"),
+    ] {
+        let (code, out, err) = run(&place, &format!("rollback acme --to {to}"));
+        assert_eq!((code, out.as_str()), (Some(2), ""), "{to}");
+        assert!(err.contains(says), "{to}: {err}");
+    }
+    assert_eq!(
+        run_json(&place, "show acme", 0)["live"]["sha256"],
+        digest(2)
+    );
+}
+
+#[test]
+fn a_digests_first_digits_must_tell_one_release() {
+    let lab = Lab::new();
+    let mut seen = std::collections::HashMap::new();
+    let (one, other) = (0..)
+        .find_map(|version| {
+            let before = seen.insert(first(version, 4), version);
+            before.map(|before| (before, version))
+        })
+        .unwrap();
+    for version in [one, other] {
+        lab.lay(ACME, &mapper(version), &machine_code());
+    }
+    let prefix = first(one, 4);
+    let (code, out, err) = run(&lab.place, &format!("rollback acme --to {prefix}"));
+    assert_eq!((code, out.as_str()), (Some(2), ""));
+    assert!(
+        err.contains(&format!("several releases {prefix}...")),
+        "{err}"
+    );
+    let whole = digest(one);
+    let (code, out, err) = run(&lab.place, &format!("rollback acme --to {whole}"));
+    assert_eq!((code, out), (Some(0), whole + "\n"), "{err}");
+}
+
+#[test]
+fn a_rejection_is_told_kept_and_shown() {
+    let place = place();
+    let (code, out, err) = run(&place, "publish trap.wasm --name acme");
+    assert_eq!((code, out.as_str()), (Some(1), ""));
+    assert!(err.contains("acme: rejected; Plugin.Trap: "), "{err}");
+    assert!(err.contains("`poolhook plugin run`"), "{err}");
+    let (_, _, err) = run(&place, "show acme");
+    assert!(err.contains("was rejected: Plugin.Trap: "), "{err}");
+    assert!(err.contains("`poolhook plugin run`"), "{err}");
+
+    let rejected = run_json(&place, "publish half.wasm --name acme", 1);
+    assert_eq!(rejected["accepted"], false);
+    assert_eq!(rejected["published"], "rejected");
+    assert_eq!(rejected["plugin"], "acme");
+    assert_eq!(rejected["errorType"], "Plugin.NotAComponent");
+    let shown = run_json(&place, "show acme", 0);
+    let why = &shown["rejection"];
+    assert_eq!(why["errorType"], "Plugin.NotAComponent");
+    assert_eq!(why["errorMessage"], rejected["errorMessage"]);
+    assert_eq!(why["advice"], rejected["advice"]);
+
+    let rejected = run_json(&place, "publish acme.wasm --name default", 1);
+    assert_eq!(rejected["errorType"], "Upload.NameTaken");
+
+    // The limits are those of host.toml.
+    let host = place.config().join("host.toml");
+    fs::write(&host, "[publish]\ncomponent-bytes = 1024").unwrap();
+    let rejected = run_json(&place, "publish acme.wasm", 1);
+    assert_eq!(rejected["errorType"], "Upload.TooLarge");
+    assert_eq!(
+        run_json(&place, "check acme.wasm", 1)["errorType"],
+        "Upload.TooLarge"
+    );
+    fs::write(&host, "[publish]\ncomponent-byte = 1024").unwrap();
+    let (code, _, err) = run(&place, "publish acme.wasm");
+    assert_eq!(code, Some(2));
+    assert!(
+        err.contains("host.toml:2:1: publish.component-byte"),
+        "{err}"
+    );
+    fs::remove_file(host).unwrap();
+
+    let (code, _, _) = run(&place, "publish acme.wasm");
+    assert_eq!(code, Some(0));
+    assert_eq!(run_json(&place, "show acme", 0)["rejection"], Value::Null);
+    for (arguments, says) in [
+        ("publish nowhere.wasm", "nowhere.wasm"),
+        ("publish acme.wasm --name A", "1 to 64 lower-case letters"),
+        ("publish acme.wasm --settings acme.wasm", "acme.wasm"),
+        ("publish acme.wasm --blobs s3://", "s3://bucket/prefix"),
+    ] {
+        let (code, out, err) = run(&place, arguments);
+        assert_eq!((code, out.as_str()), (Some(2), ""), "{arguments}");
+        assert!(err.contains(says), "{arguments}: {err}");
+    }
+}
+
+#[test]
+fn a_later_upload_keeps_the_pointer_and_is_named() {
+    let place = place();
+    run(&place, "publish acme.wasm");
+    let pointer = place.path().join("poolhook.blobs/releases/acme/live.json");
+    let later = json!({ "sha256": digest(1), "since": "2999-01-01T00:00:00.000Z" });
+    fs::write(&pointer, later.to_string()).unwrap();
+    let (code, out, err) = run(&place, "publish v2.wasm --name acme");
+    assert_eq!((code, out), (Some(1), digest(2) + "\n"));
+    assert!(err.contains("published, but not live"), "{err}");
+    assert!(err.contains("2999") && err.contains(&digest(1)), "{err}");
+    let published = run_json(&place, "publish v2.wasm --name acme", 1);
+    assert_eq!(published["published"], "superseded");
+    // Who rolls back has the last word, whatever the clocks say.
+    let moved = run_json(&place, &format!("rollback acme --to {}", digest(2)), 0);
+    assert_eq!(moved["live"]["sha256"], digest(2));
+    assert_eq!(
+        run_json(&place, "show acme", 0)["live"]["sha256"],
+        digest(2)
+    );
+}
+
+#[test]
+fn rebuild_makes_what_is_not_there_and_goes_on_after_a_failure() {
+    let lab = Lab::new();
+    let other_engine = |plugin: &str, component: &[u8]| {
+        let mut release = lab.lay(plugin, component, b"of another engine");
+        release.artifacts = vec![entry("wasmtime-36.0.2", TARGET, b"of another engine")];
+        lab.put_release(&release);
+    };
+    other_engine(ACME, &mapper(1));
+    other_engine(ACME, &mapper(2));
+    other_engine("broken", b"never a component");
+    lab.lay("whole", &mapper(3), &machine_code());
+    let (_, out, _) = run(&lab.place, "show acme");
+    assert!(
+        out.contains("not built for this version: `poolhook plugin rebuild`"),
+        "{out}"
+    );
+
+    let lines = run_json_lines(&lab.place, "rebuild", 1);
+    let outcomes: Vec<_> = lines.iter().map(|line| &line["outcome"]).collect();
+    assert_eq!(outcomes, ["built", "failed", "already built"]);
+    assert_eq!(
+        lines[0]["sha256"],
+        digest(2),
+        "only what is live: {lines:?}"
+    );
+    assert_eq!(lines[0]["engine"], ENGINE);
+    assert_eq!(lines[0]["target"], TARGET);
+    assert_eq!(lines[0]["error"], Value::Null);
+    assert_eq!(lines[1]["error"]["errorType"], "Plugin.NotAComponent");
+    assert_eq!(lab.mapped_with(), Digest::of(&mapper(2)));
+
+    let (code, out, err) = run(&lab.place, "rebuild --all");
+    assert_eq!((code, out.as_str()), (Some(1), ""));
+    assert!(
+        err.contains("broken sha256:") && err.contains("Plugin.NotAComponent"),
+        "{err}"
+    );
+    assert!(
+        err.contains(&format!("1 built for {ENGINE} on {TARGET}, 1 failed")),
+        "{err}"
+    );
+    let (_, out, _) = run(&lab.place, "show acme");
+    assert!(!out.contains("not built"), "{out}");
+    let (_, _, err) = run(&lab.place, "rebuild --all");
+    assert!(err.contains("0 built for"), "{err}");
+}
+
+#[test]
+fn check_writes_nothing_and_says_what_publishing_would() {
+    let place = place();
+    let before = names(place.path());
+    let (code, out, err) = run(&place, "check acme.wasm");
+    assert_eq!((code, out.as_str()), (Some(0), ""));
+    assert!(err.contains("acme.wasm: a mapper of"), "{err}");
+    let checked = run_json(&place, "check acme.wasm", 0);
+    assert_eq!(checked["accepted"], true);
+    assert_eq!(checked["sha256"], digest(1));
+    let (code, _, err) = run(&place, "check trap.wasm");
+    assert_eq!(code, Some(1));
+    assert!(
+        err.contains("trap.wasm: Plugin.Trap: with a sample user: "),
+        "{err}"
+    );
+    let rejected = run_json(&place, "check chatty.wasm", 1);
+    assert_eq!(rejected["errorType"], "Plugin.Refused");
+    let message = rejected["errorMessage"].as_str().unwrap();
+    assert!(message.contains("not my user"), "{message}");
+    assert!(rejected["advice"].as_str().unwrap().contains("--settings"));
+    assert_eq!(run(&place, "check nowhere.wasm").0, Some(2));
+    assert_eq!(names(place.path()), before);
+}
+
+#[test]
+fn run_shows_items_costs_and_failures() {
+    let place = place();
+    let event = sample("confirm-sign-up");
+    let (code, out, err) = run(&place, &format!("run acme.wasm {event}"));
+    let item = "{\"id\":{\"S\":\"0f3d5f0e-8f5c-4b55-9c1c-2c0a3a4c7e11\"}}\n";
+    assert_eq!((code, out.as_str()), (Some(0), item), "{err}");
+    assert!(err.contains(" of 100000000 fuel, "), "{err}");
+
+    let other = sample("other-pool");
+    let lines = run_json_lines(&place, &format!("run acme.wasm {event} {other}"), 0);
+    assert_eq!(lines.len(), 2);
+    assert_eq!(lines[0]["event"], event);
+    assert_eq!(lines[0]["outcome"], "put");
+    assert_eq!(
+        lines[0]["item"]["id"]["S"],
+        "0f3d5f0e-8f5c-4b55-9c1c-2c0a3a4c7e11"
+    );
+    assert!(lines[0]["fuel"].as_u64().unwrap() > 0);
+    assert_eq!(lines[0]["error"], Value::Null);
+
+    let (code, out, err) = run(&place, &format!("run chatty.wasm {event}"));
+    assert_eq!((code, out.as_str()), (Some(1), ""));
+    assert!(
+        err.contains("Plugin.Refused: ") && err.contains("not my user"),
+        "{err}"
+    );
+    let failed = run_json(&place, &format!("run trap.wasm {event}"), 1);
+    assert_eq!(failed["outcome"], "failed");
+    assert_eq!(failed["error"]["errorType"], "Plugin.Trap");
+
+    let no_event = tests("events").join("nowhere.json");
+    for (arguments, says) in [
+        (
+            format!("run half.wasm {event}"),
+            "not a WebAssembly component",
+        ),
+        (format!("run nowhere.wasm {event}"), "nowhere.wasm"),
+        (
+            format!("run acme.wasm {}", no_event.display()),
+            "cannot read",
+        ),
+        ("run acme.wasm".to_owned(), "Usage:"),
+    ] {
+        let (code, out, err) = run(&place, &arguments);
+        assert_eq!((code, out.as_str()), (Some(2), ""), "{arguments}");
+        assert!(err.contains(says), "{arguments}: {err}");
+    }
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let name = |entry: fs::DirEntry| entry.file_name().into_string().unwrap();
+    let mut names: Vec<_> = entries.map(|entry| name(entry.unwrap())).collect();
+    names.sort();
+    names
+}
