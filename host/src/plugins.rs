@@ -16,7 +16,7 @@ use crate::release::Release;
 use crate::releases::{Pointer, ReleaseError, Releases};
 
 /// What a loaded plugin takes in memory beside its machine code, in bytes.
-const ENTRY_BYTES: u64 = 64 << 10;
+pub const ENTRY_BYTES: u64 = 64 << 10;
 
 /// All plugins that pools may name.
 pub struct Plugins {
