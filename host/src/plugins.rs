@@ -31,6 +31,8 @@ struct Published {
     releases: Releases,
     files: Option<ArtifactFiles>,
     loaded: Cache<PluginRef, Loaded>,
+    /// What the smallest plugin weighs, so that no more are loaded than can be.
+    least_bytes: u64,
 }
 
 struct Loaded {
@@ -66,6 +68,9 @@ impl Plugins {
             releases,
             files,
             loaded: Cache::new(config.plugin_memory_bytes, 2 * ENTRY_BYTES, time_to_live),
+            least_bytes: config
+                .plugin_memory_bytes
+                .div_ceil(ArtifactFiles::max_mapped().max(1)),
         });
         self
     }
@@ -162,7 +167,7 @@ impl Plugins {
         let plugin = self.loader.load(name.clone(), component, &artifact)?;
         let bytes = ENTRY_BYTES + plugin.artifact_bytes() as u64;
         let plugin = Arc::new(plugin);
-        Ok((Loaded { plugin, pointer }, bytes))
+        Ok((Loaded { plugin, pointer }, bytes.max(published.least_bytes)))
     }
 
     fn unknown(&self, plugin: &PluginRef) -> ConfigError {
