@@ -23,6 +23,8 @@ struct Seen {
     one: Holds,
     /// After all have served.
     all: Holds,
+    /// CPU time for each event, with one plugin and with all.
+    cpu_one: Duration,
     cpu: Duration,
 }
 
@@ -41,15 +43,16 @@ pub(crate) fn measure(
         fs::write(config.join("host.toml"), host)?;
         let blobs = blobs.display().to_string();
         let function = poolhook.with(config.display().to_string(), blobs);
-        let one = function.warm(runtime, 1)?.holds()?;
-        let mut process = function.warm(runtime, PLUGINS)?;
         // Every one of them once more, and each answer and item is checked.
-        let round = process.round(u32::try_from(PLUGINS)?)?;
+        let events = u32::try_from(PLUGINS)?;
+        let mut one = function.warm(runtime, 1)?;
+        let mut all = function.warm(runtime, PLUGINS)?;
         Ok(Seen {
             budget,
-            one,
-            all: process.holds()?,
-            cpu: round.cpu,
+            cpu_one: one.round(events)?.cpu,
+            cpu: all.round(events)?.cpu,
+            one: one.holds()?,
+            all: all.holds()?,
         })
     };
     let (all, tenth) = (seen("all-fit", whole)?, seen("a-tenth-fits", whole / 10)?);
@@ -68,6 +71,10 @@ pub(crate) fn measure(
         (format!("{kib:.1} KiB"), kib)
     });
     row("CPU per event", &|seen| (time(seen.cpu), micros(seen.cpu)));
+    row("CPU per event, times that with one plugin", &|seen| {
+        let times = seen.cpu.as_secs_f64() / seen.cpu_one.as_secs_f64();
+        (format!("{times:.2}"), times)
+    });
     row("open files", &|seen| {
         let files = seen.all.open_files;
         (files.to_string(), files as f64)

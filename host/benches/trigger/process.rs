@@ -270,6 +270,11 @@ impl Warm {
         })
     }
 
+    /// Lets so much time pass from an answer to the next event.
+    pub(crate) fn pause(&self, pause: Duration) {
+        self.stub.pause(pause);
+    }
+
     /// How often S3 has told it that nothing has changed.
     pub(crate) fn unchanged(&self) -> usize {
         self.stub.unchanged()

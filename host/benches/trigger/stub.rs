@@ -45,6 +45,9 @@ struct Shared {
     waiting: Mutex<VecDeque<Handout>>,
     more: Notify,
     handed_out: Mutex<Option<(Handout, Instant)>>,
+    /// So long after an answer does the next event come.
+    pause: Mutex<Duration>,
+    answered: Mutex<Option<Instant>>,
     items: Mutex<Vec<Bytes>>,
     /// Where the buckets lie.
     buckets: PathBuf,
@@ -88,6 +91,8 @@ impl Stub {
             waiting: Mutex::default(),
             more: Notify::new(),
             handed_out: Mutex::default(),
+            pause: Mutex::default(),
+            answered: Mutex::default(),
             items: Mutex::default(),
             buckets,
             objects: Mutex::default(),
@@ -115,6 +120,11 @@ impl Stub {
             shared,
             answers,
         })
+    }
+
+    /// Lets so much time pass from an answer to the next event.
+    pub(crate) fn pause(&self, pause: Duration) {
+        *self.shared.pause.lock().unwrap() = pause;
     }
 
     /// How often S3 has said that nothing has changed.
@@ -179,6 +189,9 @@ async fn next(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
             None => shared.more.notified().await,
         }
     };
+    let answered = *shared.answered.lock().unwrap();
+    let pause = *shared.pause.lock().unwrap();
+    tokio::time::sleep(pause.saturating_sub(answered.map_or(pause, |at| at.elapsed()))).await;
     let deadline = SystemTime::now() + PATIENCE;
     let deadline = deadline.duration_since(UNIX_EPOCH).unwrap_or_default();
     let headers = [
@@ -276,6 +289,7 @@ impl Shared {
 
     fn answer(&self, took: Duration, result: Result<Bytes, String>) -> StatusCode {
         let received = Instant::now();
+        *self.answered.lock().unwrap() = Some(received);
         // Nobody listens any more once the benchmark has failed.
         let _ = self.answers.send(Answer {
             received,
