@@ -1,8 +1,9 @@
 //! `bootstrap` beside a plain `lambda_runtime` handler that does the same for
-//! one pool by hand; then the library's own parts.
+//! one pool by hand; `bootstrap` as it looks for newer configs and plugins, and
+//! with a thousand plugins; then the library's own parts.
 //!
 //! ```text
-//! cargo bench --bench trigger                   # half a minute, once built
+//! cargo bench --bench trigger                   # three minutes, once built
 //! cargo bench --bench trigger -- --quick        # fewer rounds
 //! cargo bench --bench trigger -- --json
 //! ```
@@ -137,9 +138,9 @@ fn processes(
     plain: &Function,
     effort: &Effort,
 ) -> Result<Table, Box<dyn Error>> {
-    in_process::write_pools(&folder.join("config"), 1, |_| None)?;
     /// For machines.
     const SIDES: [&str; 2] = ["poolhook", "plain"];
+    in_process::write_pools(&folder.join("config"), 1, |_| None)?;
     let mut cold = Sides::default();
     eprintln!("cold: {} rounds", effort.cold_rounds);
     // The first round reads the programs from the disk.
