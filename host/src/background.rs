@@ -1,8 +1,9 @@
-//! Work beside the events: no event waits for it.
+//! Work beside the events: no event waits for it, and it waits for the event.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -10,11 +11,16 @@ use crate::notice::Notice;
 
 /// So many notices are kept until somebody asks for them.
 const MAX_NOTICES: usize = 256;
+/// A task begins when somebody waits for it, and else after so long: on a
+/// Lambda function's one thread it would hold up the event that has started it.
+const HEAD_START: Duration = Duration::from_millis(100);
 
 /// Tasks that may tell something for the log.
 #[derive(Default)]
 pub(crate) struct Background {
     running: Mutex<Running>,
+    /// Changes when somebody waits for the tasks.
+    awaited: watch::Sender<()>,
 }
 
 #[derive(Default)]
@@ -24,11 +30,15 @@ struct Running {
 }
 
 impl Background {
-    /// Starts a task.
+    /// Starts a task, after the event that it is started in.
     pub(crate) fn start(&self, task: impl Future<Output = Option<Notice>> + Send + 'static) {
+        let mut awaited = self.awaited.subscribe();
         let mut running = self.running();
         running.reap();
-        running.tasks.spawn(task);
+        running.tasks.spawn(async move {
+            let _ = timeout(HEAD_START, awaited.changed()).await;
+            task.await
+        });
     }
 
     /// What the tasks have told since this was last asked.
@@ -42,6 +52,7 @@ impl Background {
     /// not done by then go on.
     pub(crate) async fn settle(&self, at_most: Duration) {
         let mut tasks = std::mem::take(&mut self.running().tasks);
+        self.awaited.send_replace(());
         let mut told = Vec::new();
         let all = async {
             while let Some(ended) = tasks.join_next().await {
