@@ -1,10 +1,11 @@
 //! Work beside the events: no event waits for it, and it waits for the event.
 
+use std::future::poll_fn;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 
 use crate::notice::Notice;
@@ -48,24 +49,17 @@ impl Background {
         std::mem::take(&mut running.notices)
     }
 
-    /// Waits for the tasks that are running now, so long at most. Those that are
-    /// not done by then go on.
+    /// Waits until no task is running, so long at most. Those that are not done by
+    /// then go on, and tell what they have to later.
     pub(crate) async fn settle(&self, at_most: Duration) {
-        let mut tasks = std::mem::take(&mut self.running().tasks);
         self.awaited.send_replace(());
-        let mut told = Vec::new();
         let all = async {
-            while let Some(ended) = tasks.join_next().await {
-                told.extend(ended.ok().flatten());
+            let next = || poll_fn(|context| self.running().tasks.poll_join_next(context));
+            while let Some(ended) = next().await {
+                self.running().keep(ended);
             }
         };
         let _ = timeout(at_most, all).await;
-        let mut running = self.running();
-        for notice in told {
-            running.keep(notice);
-        }
-        // A set that is dropped ends its tasks; these are to go on.
-        tasks.detach_all();
     }
 
     fn running(&self) -> MutexGuard<'_, Running> {
@@ -76,15 +70,14 @@ impl Background {
 impl Running {
     fn reap(&mut self) {
         while let Some(ended) = self.tasks.try_join_next() {
-            if let Some(notice) = ended.ok().flatten() {
-                self.keep(notice);
-            }
+            self.keep(ended);
         }
     }
 
-    fn keep(&mut self, notice: Notice) {
-        if self.notices.len() < MAX_NOTICES {
-            self.notices.push(notice);
-        }
+    /// A task that panicked has nothing to tell.
+    fn keep(&mut self, ended: Result<Option<Notice>, JoinError>) {
+        let told = ended.ok().flatten();
+        let room = self.notices.len() < MAX_NOTICES;
+        self.notices.extend(told.filter(|_| room));
     }
 }
