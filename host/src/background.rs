@@ -1,20 +1,27 @@
-//! Work beside the events: no event waits for it.
+//! Work beside the events: no event waits for it, and it waits for the event.
 
+use std::future::poll_fn;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use tokio::sync::watch;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 
 use crate::notice::Notice;
 
 /// So many notices are kept until somebody asks for them.
 const MAX_NOTICES: usize = 256;
+/// A task begins when somebody waits for it, and else after so long: on a
+/// Lambda function's one thread it would hold up the event that has started it.
+const HEAD_START: Duration = Duration::from_millis(100);
 
 /// Tasks that may tell something for the log.
 #[derive(Default)]
 pub(crate) struct Background {
     running: Mutex<Running>,
+    /// Changes when somebody waits for the tasks.
+    awaited: watch::Sender<()>,
 }
 
 #[derive(Default)]
@@ -24,11 +31,15 @@ struct Running {
 }
 
 impl Background {
-    /// Starts a task.
+    /// Starts a task, after the event that it is started in.
     pub(crate) fn start(&self, task: impl Future<Output = Option<Notice>> + Send + 'static) {
+        let mut awaited = self.awaited.subscribe();
         let mut running = self.running();
         running.reap();
-        running.tasks.spawn(task);
+        running.tasks.spawn(async move {
+            let _ = timeout(HEAD_START, awaited.changed()).await;
+            task.await
+        });
     }
 
     /// What the tasks have told since this was last asked.
@@ -38,23 +49,17 @@ impl Background {
         std::mem::take(&mut running.notices)
     }
 
-    /// Waits for the tasks that are running now, so long at most. Those that are
-    /// not done by then go on.
+    /// Waits until no task is running, so long at most. Those that are not done by
+    /// then go on, and tell what they have to later.
     pub(crate) async fn settle(&self, at_most: Duration) {
-        let mut tasks = std::mem::take(&mut self.running().tasks);
-        let mut told = Vec::new();
+        self.awaited.send_replace(());
         let all = async {
-            while let Some(ended) = tasks.join_next().await {
-                told.extend(ended.ok().flatten());
+            let next = || poll_fn(|context| self.running().tasks.poll_join_next(context));
+            while let Some(ended) = next().await {
+                self.running().keep(ended);
             }
         };
         let _ = timeout(at_most, all).await;
-        let mut running = self.running();
-        for notice in told {
-            running.keep(notice);
-        }
-        // A set that is dropped ends its tasks; these are to go on.
-        tasks.detach_all();
     }
 
     fn running(&self) -> MutexGuard<'_, Running> {
@@ -65,15 +70,14 @@ impl Background {
 impl Running {
     fn reap(&mut self) {
         while let Some(ended) = self.tasks.try_join_next() {
-            if let Some(notice) = ended.ok().flatten() {
-                self.keep(notice);
-            }
+            self.keep(ended);
         }
     }
 
-    fn keep(&mut self, notice: Notice) {
-        if self.notices.len() < MAX_NOTICES {
-            self.notices.push(notice);
-        }
+    /// A task that panicked has nothing to tell.
+    fn keep(&mut self, ended: Result<Option<Notice>, JoinError>) {
+        let told = ended.ok().flatten();
+        let room = self.notices.len() < MAX_NOTICES;
+        self.notices.extend(told.filter(|_| room));
     }
 }

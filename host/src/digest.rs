@@ -1,6 +1,7 @@
 //! SHA-256 digests: what a component, an artifact and a release are known by.
 
 use std::fmt;
+use std::io::{self, Read};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,21 @@ impl Digest {
     /// The digest of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
+    }
+
+    /// The digest of all that can be read, and its size.
+    pub fn of_all(mut from: impl Read) -> io::Result<(Self, usize)> {
+        let (mut hasher, mut bytes) = (Sha256::new(), 0);
+        // As much as a processor's cache holds.
+        let mut piece = vec![0; 64 << 10];
+        loop {
+            let read = from.read(&mut piece)?;
+            let Some(piece) = piece.get(..read).filter(|piece| !piece.is_empty()) else {
+                return Ok((Self(hasher.finalize().into()), bytes));
+            };
+            hasher.update(piece);
+            bytes += read;
+        }
     }
 }
 

@@ -15,8 +15,9 @@ use crate::plugin::{Artifact, ArtifactFiles, ENGINE, Loader, Plugin, PluginError
 use crate::release::Release;
 use crate::releases::{Pointer, ReleaseError, Releases};
 
-/// What a loaded plugin takes in memory beside its machine code, in bytes.
-const ENTRY_BYTES: u64 = 64 << 10;
+/// What a loaded plugin takes in memory beside its machine code, in bytes: some
+/// 20 KiB, says `cargo bench --bench trigger`.
+pub const ENTRY_BYTES: u64 = 24 << 10;
 
 /// All plugins that pools may name.
 pub struct Plugins {
@@ -31,6 +32,8 @@ struct Published {
     releases: Releases,
     files: Option<ArtifactFiles>,
     loaded: Cache<PluginRef, Loaded>,
+    /// What the smallest plugin weighs, so that no more are loaded than can be.
+    least_bytes: u64,
 }
 
 struct Loaded {
@@ -66,6 +69,9 @@ impl Plugins {
             releases,
             files,
             loaded: Cache::new(config.plugin_memory_bytes, 2 * ENTRY_BYTES, time_to_live),
+            least_bytes: config
+                .plugin_memory_bytes
+                .div_ceil(ArtifactFiles::max_mapped().max(1)),
         });
         self
     }
@@ -171,7 +177,7 @@ impl Plugins {
         let plugin = self.loader.load(name.clone(), component, &artifact)?;
         let bytes = ENTRY_BYTES + plugin.artifact_bytes() as u64;
         let plugin = Arc::new(plugin);
-        Ok((Loaded { plugin, pointer }, bytes))
+        Ok((Loaded { plugin, pointer }, bytes.max(published.least_bytes)))
     }
 
     fn unknown(&self, plugin: &PluginRef) -> ConfigError {

@@ -19,24 +19,24 @@ pub(crate) fn percentile(sorted: &[Duration], percent: usize) -> Duration {
 /// One thing measured on both sides, round by round.
 #[derive(Default)]
 pub(crate) struct Sides {
-    pub(crate) poolhook: Vec<Duration>,
-    pub(crate) plain: Vec<Duration>,
+    pub(crate) this: Vec<Duration>,
+    pub(crate) other: Vec<Duration>,
 }
 
 impl Sides {
-    /// How many times the plain handler's, by the medians.
+    /// How many times the other side's, by the medians.
     pub(crate) fn ratio(&self) -> f64 {
-        let plain = median(self.plain.clone());
-        median(self.poolhook.clone()).as_secs_f64() / plain.as_secs_f64()
+        let other = median(self.other.clone());
+        median(self.this.clone()).as_secs_f64() / other.as_secs_f64()
     }
 
     /// The same, round by round: what slows the machine down for a while slows
     /// both sides of a round.
     pub(crate) fn ratio_of_pairs(&self) -> f64 {
-        let pairs = self.poolhook.iter().zip(&self.plain);
+        let pairs = self.this.iter().zip(&self.other);
         median(
             pairs
-                .map(|(poolhook, plain)| poolhook.as_secs_f64() / plain.as_secs_f64())
+                .map(|(this, other)| this.as_secs_f64() / other.as_secs_f64())
                 .collect(),
         )
     }
@@ -67,8 +67,14 @@ impl Table {
         self.json.push(row);
     }
 
-    /// A row on both sides' times.
-    pub(crate) fn times(&mut self, what: &str, sides: &Sides, target: Option<f64>) {
+    /// A row on both sides' times; the names are for machines.
+    pub(crate) fn times(
+        &mut self,
+        what: &str,
+        [this, other]: [&str; 2],
+        sides: &Sides,
+        target: Option<f64>,
+    ) {
         let (ratio, pairs) = (sides.ratio(), sides.ratio_of_pairs());
         let target = target.map(|most| Target {
             text: format!("{most:.2} times"),
@@ -76,14 +82,14 @@ impl Table {
         });
         let cells = [
             what.to_owned(),
-            spread(&sides.poolhook),
-            spread(&sides.plain),
+            spread(&sides.this),
+            spread(&sides.other),
             format!("{ratio:.2} ({pairs:.2})"),
             text(target.as_ref()),
         ];
         let numbers = json!({
-            "poolhookMicros": micros(median(sides.poolhook.clone())),
-            "plainMicros": micros(median(sides.plain.clone())),
+            (format!("{this}Micros")): micros(median(sides.this.clone())),
+            (format!("{other}Micros")): micros(median(sides.other.clone())),
             "ratio": ratio,
             "ratioOfPairs": pairs,
             "withinTarget": target.map(|target| target.met),

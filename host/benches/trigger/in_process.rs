@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use poolhook::blobs::dir::Dir;
-use poolhook::config::{PluginRef, Table, Write};
+use poolhook::config::{PluginName, PluginRef, Table, Write};
 use poolhook::event::{PostConfirmation, UserPoolId};
 use poolhook::host::{Host, Outcome};
 use poolhook::item::Item;
@@ -45,8 +45,12 @@ pub(crate) struct Pair {
     pub(crate) many: Duration,
 }
 
-/// Writes the config of so many pools.
-pub(crate) fn write_pools(folder: &Path, pools: usize) -> Result<(), Box<dyn Error>> {
+/// Writes the config of so many pools, each with the plugin that it is given.
+pub(crate) fn write_pools(
+    folder: &Path,
+    pools: usize,
+    plugin: impl Fn(usize) -> Option<PluginName>,
+) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(folder)?;
     fs::write(
         folder.join("defaults.toml"),
@@ -54,7 +58,11 @@ pub(crate) fn write_pools(folder: &Path, pools: usize) -> Result<(), Box<dyn Err
     )?;
     for n in 0..pools {
         let file = folder.join(format!("{}.toml", pool(n)));
-        fs::write(file, format!("table = \"{TABLE}\"\n"))?;
+        let plugin = plugin(n).unwrap_or_default();
+        fs::write(
+            file,
+            format!("table = \"{TABLE}\"\nplugin = \"{plugin}\"\n"),
+        )?;
     }
     Ok(())
 }
@@ -63,8 +71,8 @@ pub(crate) fn write_pools(folder: &Path, pools: usize) -> Result<(), Box<dyn Err
 pub(crate) fn measure(folder: &Path, rounds: usize) -> Result<InProcess, Box<dyn Error>> {
     let one = folder.join("one");
     let many = folder.join("many");
-    write_pools(&one, 1)?;
-    write_pools(&many, MANY)?;
+    write_pools(&one, 1, |_| None)?;
+    write_pools(&many, MANY, |_| None)?;
     let (first_lookup, lookup) = lookups(&one, &many, rounds)?;
     Ok(InProcess {
         start: start(rounds)?,
@@ -75,13 +83,13 @@ pub(crate) fn measure(folder: &Path, rounds: usize) -> Result<InProcess, Box<dyn
     })
 }
 
-fn runtime() -> std::io::Result<Runtime> {
+pub(crate) fn runtime() -> std::io::Result<Runtime> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
 }
 
-fn open(runtime: &Runtime, folder: &Path) -> Result<Pools, Box<dyn Error>> {
+pub(crate) fn open(runtime: &Runtime, folder: &Path) -> Result<Pools, Box<dyn Error>> {
     let blobs = Arc::new(Dir::open(folder)?);
     Ok(runtime.block_on(Pools::open(blobs))?)
 }
@@ -192,7 +200,11 @@ fn events(one: &Path, many: &Path, rounds: usize) -> Result<Pair, Box<dyn Error>
     })
 }
 
-fn handle(runtime: &Runtime, host: &Host<Nowhere>, events: &[Event]) -> Result<(), Box<dyn Error>> {
+pub(crate) fn handle(
+    runtime: &Runtime,
+    host: &Host<Nowhere>,
+    events: &[Event],
+) -> Result<(), Box<dyn Error>> {
     for event in events {
         let handled = host.handle(host.deliver(event.raw.as_bytes(), Duration::MAX));
         let report = runtime.block_on(handled);
@@ -204,7 +216,7 @@ fn handle(runtime: &Runtime, host: &Host<Nowhere>, events: &[Event]) -> Result<(
 }
 
 /// Takes every item and keeps none.
-struct Nowhere;
+pub(crate) struct Nowhere;
 
 impl ItemStore for Nowhere {
     async fn put(&self, _: &Table, _: &Item, _: Write, _: Until) -> Result<Put, StoreError> {
@@ -231,6 +243,6 @@ fn per_one(
 
 /// Every number below [`MANY`], in no order, but the same one each time: steps
 /// of a length that shares no factor with it.
-fn shuffled() -> impl Iterator<Item = usize> {
+pub(crate) fn shuffled() -> impl Iterator<Item = usize> {
     (0..MANY).map(|n| n * 7919 % MANY)
 }

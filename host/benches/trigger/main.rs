@@ -1,8 +1,9 @@
 //! `bootstrap` beside a plain `lambda_runtime` handler that does the same for
-//! one pool by hand; then the library's own parts.
+//! one pool by hand; `bootstrap` as it looks for newer configs and plugins, and
+//! with a thousand plugins; then the library's own parts.
 //!
 //! ```text
-//! cargo bench --bench trigger                   # half a minute, once built
+//! cargo bench --bench trigger                   # three minutes, once built
 //! cargo bench --bench trigger -- --quick        # fewer rounds
 //! cargo bench --bench trigger -- --json
 //! ```
@@ -14,6 +15,7 @@
 //! Needs Linux, for `/proc`, and had better have `taskset`.
 #![allow(
     clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::print_stderr,
@@ -25,7 +27,12 @@
 mod event;
 mod figures;
 mod in_process;
+mod many_plugins;
 mod process;
+mod published;
+mod quickjs;
+mod refresh;
+mod releases;
 mod stub;
 
 use std::error::Error;
@@ -39,6 +46,8 @@ use serde_json::json;
 use figures::{Sides, Table, Target, mib, micros, percentile, text, time};
 use in_process::{InProcess, MANY, Pair};
 use process::Function;
+use published::PLUGINS;
+use tokio::runtime::Handle;
 
 /// How much is measured.
 struct Effort {
@@ -46,6 +55,7 @@ struct Effort {
     warm_rounds: usize,
     warm_events: u32,
     in_process_rounds: usize,
+    refresh_rounds: usize,
 }
 
 const THOROUGH: Effort = Effort {
@@ -53,12 +63,14 @@ const THOROUGH: Effort = Effort {
     warm_rounds: 40,
     warm_events: 400,
     in_process_rounds: 25,
+    refresh_rounds: 15,
 };
 const QUICK: Effort = Effort {
     cold_rounds: 9,
     warm_rounds: 8,
     warm_events: 250,
     in_process_rounds: 5,
+    refresh_rounds: 5,
 };
 
 fn main() -> ExitCode {
@@ -86,22 +98,34 @@ fn run() -> Result<(), Box<dyn Error>> {
     let poolhook = Function::bootstrap(folder.path())?;
     let plain = Function::plain_handler(folder.path())?;
     let pinned = pin()?;
-    let processes = processes(folder.path(), &poolhook, &plain, &effort)?;
+    // The stub has a thread of its own, so that it answers while this one waits.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
+    let (folder, stub) = (folder.path(), runtime.handle());
+    let processes = processes(folder, stub, &poolhook, &plain, &effort)?;
+    eprintln!("refresh: {} rounds", effort.refresh_rounds);
+    let refresh = refresh::measure(folder, stub, &poolhook, effort.refresh_rounds)?;
+    eprintln!("{PLUGINS} plugins");
+    let many = many_plugins::measure(folder, stub, &poolhook)?;
     eprintln!("in-process");
-    let parts = in_process(&in_process::measure(
-        folder.path(),
-        effort.in_process_rounds,
-    )?);
+    let parts = in_process(&in_process::measure(folder, effort.in_process_rounds)?);
+    let [loads, events] = published::measure(folder, effort.in_process_rounds)?;
     let machine = machine(pinned)?;
     if as_json {
         let figures = json!({
             "machine": machine,
             "processes": processes.json(),
+            "refresh": refresh.json(),
+            "manyPlugins": many.json(),
             "inProcess": parts.json(),
+            "loads": loads.json(),
+            "publishedEvents": events.json(),
         });
         println!("{figures:#}");
     } else {
-        println!("{processes}\n{parts}\n{machine}");
+        println!("{processes}\n{refresh}\n{many}\n{parts}\n{loads}\n{events}\n{machine}");
     }
     Ok(())
 }
@@ -109,25 +133,22 @@ fn run() -> Result<(), Box<dyn Error>> {
 /// The two functions, in turn.
 fn processes(
     folder: &Path,
+    stub: &Handle,
     poolhook: &Function,
     plain: &Function,
     effort: &Effort,
 ) -> Result<Table, Box<dyn Error>> {
-    in_process::write_pools(&folder.join("config"), 1)?;
-    // The stub has a thread of its own, so that it answers while this one waits.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()?;
-
+    /// For machines.
+    const SIDES: [&str; 2] = ["poolhook", "plain"];
+    in_process::write_pools(&folder.join("config"), 1, |_| None)?;
     let mut cold = Sides::default();
     eprintln!("cold: {} rounds", effort.cold_rounds);
     // The first round reads the programs from the disk.
-    poolhook.cold(runtime.handle(), 0)?;
-    plain.cold(runtime.handle(), 0)?;
+    poolhook.cold(stub, 0)?;
+    plain.cold(stub, 0)?;
     for n in 0..effort.cold_rounds {
-        cold.poolhook.push(poolhook.cold(runtime.handle(), n)?);
-        cold.plain.push(plain.cold(runtime.handle(), n)?);
+        cold.this.push(poolhook.cold(stub, n)?);
+        cold.other.push(plain.cold(stub, n)?);
     }
 
     let (mut cpu, mut p50, mut p99) = (Sides::default(), Sides::default(), Sides::default());
@@ -135,17 +156,17 @@ fn processes(
         "warm: {} rounds of {} events",
         effort.warm_rounds, effort.warm_events
     );
-    let mut warm_poolhook = poolhook.warm(runtime.handle())?;
-    let mut warm_plain = plain.warm(runtime.handle())?;
+    let mut warm_poolhook = poolhook.warm(stub, 1)?;
+    let mut warm_plain = plain.warm(stub, 1)?;
     for _ in 0..effort.warm_rounds {
         let round = warm_poolhook.round(effort.warm_events)?;
-        cpu.poolhook.push(round.cpu);
-        p50.poolhook.push(percentile(&round.latency, 50));
-        p99.poolhook.push(percentile(&round.latency, 99));
+        cpu.this.push(round.cpu);
+        p50.this.push(percentile(&round.latency, 50));
+        p99.this.push(percentile(&round.latency, 99));
         let round = warm_plain.round(effort.warm_events)?;
-        cpu.plain.push(round.cpu);
-        p50.plain.push(percentile(&round.latency, 50));
-        p99.plain.push(percentile(&round.latency, 99));
+        cpu.other.push(round.cpu);
+        p50.other.push(percentile(&round.latency, 50));
+        p99.other.push(percentile(&round.latency, 99));
     }
 
     let mut table = Table::new(&[
@@ -155,10 +176,15 @@ fn processes(
         "ratio (of pairs)",
         "target",
     ]);
-    table.times("cold: process start to first answer", &cold, Some(1.5));
-    table.times("warm: CPU per event", &cpu, Some(1.25));
-    table.times("warm: latency, p50", &p50, None);
-    table.times("warm: latency, p99", &p99, None);
+    table.times(
+        "cold: process start to first answer",
+        SIDES,
+        &cold,
+        Some(1.5),
+    );
+    table.times("warm: CPU per event", SIDES, &cpu, Some(1.25));
+    table.times("warm: latency, p50", SIDES, &p50, None);
+    table.times("warm: latency, p99", SIDES, &p99, None);
     memory(
         &mut table,
         warm_poolhook.peak_memory()?,

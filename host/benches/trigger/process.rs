@@ -17,9 +17,13 @@ use crate::stub::{Stub, Timing};
 const SETTLE: Duration = Duration::from_millis(20);
 
 /// A function to measure.
+#[derive(Clone)]
 pub(crate) struct Function {
     binary: PathBuf,
+    /// Its scratch space, in which each folder is a bucket of S3's too.
     folder: PathBuf,
+    config: String,
+    blobs: Option<String>,
 }
 
 impl Function {
@@ -62,7 +66,19 @@ impl Function {
         Ok(Self {
             binary: copy,
             folder: folder.to_owned(),
+            config: folder.join("config").display().to_string(),
+            blobs: None,
         })
+    }
+
+    /// The same with another config, and with published plugins: each a folder,
+    /// or `s3://` and the name of a folder in its scratch space.
+    pub(crate) fn with(&self, config: String, blobs: String) -> Self {
+        Self {
+            config,
+            blobs: Some(blobs),
+            ..self.clone()
+        }
     }
 
     /// The size of the program, in bytes.
@@ -76,7 +92,7 @@ impl Function {
         runtime: &tokio::runtime::Handle,
         n: usize,
     ) -> Result<Duration, Box<dyn Error>> {
-        let stub = Stub::start(runtime)?;
+        let stub = Stub::start(runtime, self.folder.clone())?;
         let event = [Event::new(&pool(0), n)];
         stub.queue(&event);
         let started = Instant::now();
@@ -90,16 +106,21 @@ impl Function {
         Ok(answered - started)
     }
 
-    /// A process that has answered its first events.
-    pub(crate) fn warm(&self, runtime: &tokio::runtime::Handle) -> Result<Warm, Box<dyn Error>> {
-        let stub = Stub::start(runtime)?;
+    /// A process that has answered its first events, of as many pools in turn.
+    pub(crate) fn warm(
+        &self,
+        runtime: &tokio::runtime::Handle,
+        pools: usize,
+    ) -> Result<Warm, Box<dyn Error>> {
+        let stub = Stub::start(runtime, self.folder.clone())?;
         let process = self.start(&stub)?;
         let mut warm = Warm {
             stub,
             process,
             events: 0,
+            pools,
         };
-        warm.round(100)?;
+        warm.round(u32::try_from(pools.max(100))?)?;
         Ok(warm)
     }
 
@@ -107,7 +128,8 @@ impl Function {
         let log = self.binary.with_extension("log");
         let file = File::create(&log)?;
         let address = stub.address.to_string();
-        let child = Command::new(&self.binary)
+        let mut command = Command::new(&self.binary);
+        command
             .env_clear()
             .env("AWS_LAMBDA_RUNTIME_API", &address)
             .env("AWS_LAMBDA_FUNCTION_NAME", "trigger")
@@ -126,12 +148,15 @@ impl Function {
                 "a-token-as-long-as-lambda-gives-one".repeat(10),
             )
             .env("AWS_ENDPOINT_URL_DYNAMODB", format!("http://{address}"))
-            .env("POOLHOOK_CONFIG", self.folder.join("config"))
+            .env("AWS_ENDPOINT_URL_S3", format!("http://{address}"))
+            .env("POOLHOOK_CONFIG", &self.config)
+            .envs(self.blobs.iter().map(|blobs| ("POOLHOOK_BLOBS", blobs)))
+            .env("TMPDIR", &self.folder)
             .env("TABLE", TABLE)
             .stdin(Stdio::null())
             .stdout(file.try_clone()?)
-            .stderr(file)
-            .spawn()?;
+            .stderr(file);
+        let child = command.spawn()?;
         Ok(Process { child, log })
     }
 }
@@ -160,14 +185,22 @@ impl Process {
         Ok(Duration::from_nanos(nanos))
     }
 
-    /// The most memory that it ever held, in bytes.
-    fn peak_memory(&self) -> Result<u64, Box<dyn Error>> {
+    /// One of the kernel's figures on its memory, in bytes.
+    fn memory(&self, figure: &str) -> Result<u64, Box<dyn Error>> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let kib = status
             .lines()
-            .find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB"))
-            .ok_or("no VmHWM")?;
+            .find_map(|line| {
+                line.strip_prefix(figure)?
+                    .strip_prefix(':')?
+                    .strip_suffix("kB")
+            })
+            .ok_or_else(|| format!("no {figure}"))?;
         Ok(kib.trim().parse::<u64>()? * 1024)
+    }
+
+    fn open_files(&self) -> Result<usize, Box<dyn Error>> {
+        Ok(fs::read_dir(format!("/proc/{}/fd", self.child.id()))?.count())
     }
 }
 
@@ -183,6 +216,17 @@ pub(crate) struct Warm {
     stub: Stub,
     process: Process,
     events: usize,
+    pools: usize,
+}
+
+/// What a process holds.
+#[derive(Clone, Copy)]
+pub(crate) struct Holds {
+    /// In bytes, the files included that it has mapped and used.
+    pub(crate) memory: u64,
+    /// In bytes, without those.
+    pub(crate) own_memory: u64,
+    pub(crate) open_files: usize,
 }
 
 /// What a number of events cost.
@@ -199,7 +243,7 @@ impl Warm {
         let first = self.events;
         self.events += events as usize;
         let batch: Vec<_> = (first..self.events)
-            .map(|n| Event::new(&pool(0), n))
+            .map(|n| Event::new(&pool(n % self.pools), n))
             .collect();
         thread::sleep(SETTLE);
         let before = self.process.cpu()?;
@@ -214,6 +258,25 @@ impl Warm {
 
     /// The most memory that it ever held, in bytes.
     pub(crate) fn peak_memory(&self) -> Result<u64, Box<dyn Error>> {
-        self.process.peak_memory()
+        self.process.memory("VmHWM")
+    }
+
+    /// What it holds now.
+    pub(crate) fn holds(&self) -> Result<Holds, Box<dyn Error>> {
+        Ok(Holds {
+            memory: self.process.memory("VmRSS")?,
+            own_memory: self.process.memory("RssAnon")?,
+            open_files: self.process.open_files()?,
+        })
+    }
+
+    /// Lets so much time pass from an answer to the next event.
+    pub(crate) fn pause(&self, pause: Duration) {
+        self.stub.pause(pause);
+    }
+
+    /// How often S3 has told it that nothing has changed.
+    pub(crate) fn unchanged(&self) -> usize {
+        self.stub.unchanged()
     }
 }

@@ -1,13 +1,16 @@
 //! What a function on Lambda sees of AWS, on a port of this machine: the
-//! Runtime API, which hands out the events, and DynamoDB's `PutItem`.
+//! Runtime API, which hands out the events, DynamoDB's `PutItem`, and S3's
+//! `GetObject`, whose buckets are folders.
 //!
 //! It notes when each event was handed out and answered, and keeps every body,
 //! so that the benchmark can check afterwards that all of it was right.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -15,10 +18,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
-use axum::response::IntoResponse;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::serve::ListenerExt;
+use poolhook::digest::Digest;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -27,8 +31,10 @@ use crate::event::Event;
 
 /// Cognito waits no longer.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// What S3 takes to say that nothing has changed. In truth it takes longer.
+const UNCHANGED_AFTER: Duration = Duration::from_millis(5);
 
-/// One function's Runtime API and `DynamoDB`.
+/// One function's Runtime API, `DynamoDB` and S3.
 pub(crate) struct Stub {
     pub(crate) address: SocketAddr,
     shared: Arc<Shared>,
@@ -39,8 +45,22 @@ struct Shared {
     waiting: Mutex<VecDeque<Handout>>,
     more: Notify,
     handed_out: Mutex<Option<(Handout, Instant)>>,
+    /// So long after an answer does the next event come.
+    pause: Mutex<Duration>,
+    answered: Mutex<Option<Instant>>,
     items: Mutex<Vec<Bytes>>,
+    /// Where the buckets lie.
+    buckets: PathBuf,
+    /// What was read of them, by path, with its version.
+    objects: Mutex<HashMap<PathBuf, Object>>,
+    unchanged: AtomicUsize,
     answers: Sender<Answer>,
+}
+
+#[derive(Clone)]
+struct Object {
+    bytes: Bytes,
+    etag: String,
 }
 
 #[derive(Clone)]
@@ -63,14 +83,20 @@ pub(crate) struct Timing {
 }
 
 impl Stub {
-    /// Serves on a free port for as long as the runtime lives.
-    pub(crate) fn start(runtime: &tokio::runtime::Handle) -> io::Result<Self> {
+    /// Serves on a free port for as long as the runtime lives; each folder of
+    /// `buckets` is a bucket.
+    pub(crate) fn start(runtime: &tokio::runtime::Handle, buckets: PathBuf) -> io::Result<Self> {
         let (sender, answers) = channel();
         let shared = Arc::new(Shared {
             waiting: Mutex::default(),
             more: Notify::new(),
             handed_out: Mutex::default(),
+            pause: Mutex::default(),
+            answered: Mutex::default(),
             items: Mutex::default(),
+            buckets,
+            objects: Mutex::default(),
+            unchanged: AtomicUsize::new(0),
             answers: sender,
         });
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
@@ -86,6 +112,7 @@ impl Stub {
         let service = Router::new()
             .nest("/2018-06-01/runtime", runtime_api)
             .route("/", post(put_item))
+            .route("/{bucket}/{*key}", get(get_object))
             .with_state(Arc::clone(&shared));
         runtime.spawn(async { axum::serve(listener, service).await });
         Ok(Self {
@@ -93,6 +120,16 @@ impl Stub {
             shared,
             answers,
         })
+    }
+
+    /// Lets so much time pass from an answer to the next event.
+    pub(crate) fn pause(&self, pause: Duration) {
+        *self.shared.pause.lock().unwrap() = pause;
+    }
+
+    /// How often S3 has said that nothing has changed.
+    pub(crate) fn unchanged(&self) -> usize {
+        self.shared.unchanged.load(Ordering::Relaxed)
     }
 
     /// Hands out these events, one after the other, and waits for the answers.
@@ -152,6 +189,9 @@ async fn next(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
             None => shared.more.notified().await,
         }
     };
+    let answered = *shared.answered.lock().unwrap();
+    let pause = *shared.pause.lock().unwrap();
+    tokio::time::sleep(pause.saturating_sub(answered.map_or(pause, |at| at.elapsed()))).await;
     let deadline = SystemTime::now() + PATIENCE;
     let deadline = deadline.duration_since(UNIX_EPOCH).unwrap_or_default();
     let headers = [
@@ -200,7 +240,43 @@ async fn put_item(State(shared): State<Arc<Shared>>, body: Bytes) -> impl IntoRe
     ([("content-type", "application/x-amz-json-1.0")], "{}")
 }
 
+async fn get_object(
+    State(shared): State<Arc<Shared>>,
+    Path((bucket, key)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    let Some(Object { bytes, etag }) = shared.object(shared.buckets.join(bucket).join(key)) else {
+        let error = "<Error><Code>NoSuchKey</Code></Error>";
+        return (StatusCode::NOT_FOUND, error).into_response();
+    };
+    if headers
+        .get("if-none-match")
+        .is_some_and(|known| *known == etag)
+    {
+        tokio::time::sleep(UNCHANGED_AFTER).await;
+        shared.unchanged.fetch_add(1, Ordering::Relaxed);
+        return (StatusCode::NOT_MODIFIED, [("etag", etag)]).into_response();
+    }
+    let modified = "Mon, 23 Nov 2026 09:06:52 GMT".to_owned();
+    ([("etag", etag), ("last-modified", modified)], bytes).into_response()
+}
+
 impl Shared {
+    /// An object, from the disk the first time.
+    fn object(&self, path: PathBuf) -> Option<Object> {
+        let mut objects = self.objects.lock().unwrap();
+        if let Some(object) = objects.get(&path) {
+            return Some(object.clone());
+        }
+        let bytes = std::fs::read(&path).ok()?;
+        let object = Object {
+            etag: format!("\"{}\"", Digest::of(&bytes)),
+            bytes: bytes.into(),
+        };
+        objects.insert(path, object.clone());
+        Some(object)
+    }
+
     fn answered(&self, id: &str, result: Result<Bytes, String>) -> StatusCode {
         let handed_out = self.handed_out.lock().unwrap().take();
         match handed_out {
@@ -213,6 +289,7 @@ impl Shared {
 
     fn answer(&self, took: Duration, result: Result<Bytes, String>) -> StatusCode {
         let received = Instant::now();
+        *self.answered.lock().unwrap() = Some(received);
         // Nobody listens any more once the benchmark has failed.
         let _ = self.answers.send(Answer {
             received,

@@ -16,9 +16,11 @@ use crate::digest::Digest;
 /// Machine code that poolhook's compiler has made.
 #[derive(Debug)]
 pub struct Artifact {
-    bytes: Cow<'static, [u8]>,
-    /// The same bytes in a file, to be mapped.
+    /// None, where it is in a file.
+    here: Cow<'static, [u8]>,
+    /// To be mapped.
     file: Option<PathBuf>,
+    bytes: usize,
 }
 
 impl Artifact {
@@ -33,9 +35,19 @@ impl Artifact {
 
     /// What this very build's compiler has made, just now or in the build script.
     pub(super) fn made_here(bytes: impl Into<Cow<'static, [u8]>>) -> Self {
+        let here = bytes.into();
         Self {
-            bytes: bytes.into(),
+            bytes: here.len(),
+            here,
             file: None,
+        }
+    }
+
+    fn in_a_file(path: PathBuf, bytes: usize) -> Self {
+        Self {
+            here: Cow::default(),
+            file: Some(path),
+            bytes,
         }
     }
 
@@ -49,14 +61,14 @@ impl Artifact {
         self.file.as_deref()
     }
 
-    /// Its bytes.
-    pub fn as_slice(&self) -> &[u8] {
-        &self.bytes
+    /// Its bytes, unless it is in a file.
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        &self.here
     }
 
     /// Its size.
     pub fn bytes(&self) -> usize {
-        self.bytes.len()
+        self.bytes
     }
 }
 
@@ -72,6 +84,14 @@ pub struct ArtifactFiles {
 }
 
 impl ArtifactFiles {
+    /// So many files may be mapped at once: each stays open as long, and the
+    /// system allows a process only so many (1,024 on Lambda), of which a quarter
+    /// is left for all else.
+    pub fn max_mapped() -> u64 {
+        let allowed = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+        allowed.current.map_or(u64::MAX, |files| files / 4 * 3)
+    }
+
     /// A name in a folder that others may share, such as the temporary one.
     pub fn own_folder(shared: &Path) -> PathBuf {
         shared.join(format!("poolhook-{}", rustix::process::geteuid().as_raw()))
@@ -105,30 +125,31 @@ impl ArtifactFiles {
     /// The artifact with this digest, if its file is here and unharmed.
     pub fn get(&self, digest: Digest) -> Option<Artifact> {
         let path = self.path(digest);
-        let bytes = fs::read(&path).ok()?;
-        let Ok(mut artifact) = Artifact::verify(bytes, digest) else {
+        let mut file = File::open(&path).ok()?;
+        // Piece by piece: what will be mapped need not be in memory once more.
+        let (found, bytes) = Digest::of_all(&mut file).ok()?;
+        if found != digest {
             // A file that was cut short, say. The store has it whole.
             let _ = fs::remove_file(&path);
             return None;
-        };
-        let _ = File::open(&path).and_then(|file| file.set_modified(SystemTime::now()));
-        artifact.file = Some(path);
-        Some(artifact)
+        }
+        let _ = file.set_modified(SystemTime::now());
+        Some(Artifact::in_a_file(path, bytes))
     }
 
     /// Keeps an artifact in a file. Where that fails (a full disk, say) it stays
     /// in memory, and will be copied where it could have been mapped.
     pub fn keep(&self, artifact: Artifact, digest: Digest) -> Artifact {
         let path = self.path(digest);
-        let kept = write(&path, &artifact.bytes);
-        let bytes = artifact.bytes.len() as u64;
+        let kept = write(&path, &artifact.here);
+        let bytes = artifact.bytes as u64;
         let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
         if before.saturating_add(bytes) > self.max_bytes {
             self.make_room(&path);
         }
-        Artifact {
-            file: kept.is_ok().then_some(path),
-            ..artifact
+        match kept {
+            Ok(()) => Artifact::in_a_file(path, artifact.bytes),
+            Err(_) => artifact,
         }
     }
 

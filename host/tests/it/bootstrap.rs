@@ -21,8 +21,10 @@ use axum::routing::{get, post};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use crate::cloud::mapper;
 use crate::servers;
-use crate::support::{Place, clean, event, event_names, http};
+use crate::stores::{items, table};
+use crate::support::{POOL, Place, block_on, clean, event, event_names, http};
 
 #[test]
 fn every_event_comes_back_byte_for_byte_and_failures_by_name() {
@@ -84,6 +86,39 @@ fn every_event_comes_back_byte_for_byte_and_failures_by_name() {
     assert_eq!(outcomes("skipped"), 2, "{log}");
     assert_eq!(outcomes("failed"), 6, "{log}");
     assert!(!log.contains("hanako") && !log.contains("花子"), "{log}");
+}
+
+/// Also where `bootstrap` was built without a compiler: both builds name their
+/// engine alike.
+#[test]
+fn a_published_plugin_is_loaded_and_followed() {
+    let ministack = servers::ministack();
+    create_table(ministack.url(), "ap-northeast-1", "User");
+    let place = Place::new(&[(POOL, "table = 'User'\nplugin = 'acme'")]);
+    place.configure("host", "refresh-seconds = 1");
+    let publish = |shape| {
+        fs::write(place.path().join("acme.wasm"), mapper(shape, "")).unwrap();
+        let published = place.poolhook(&["plugin", "publish", "acme.wasm"]);
+        assert!(published.status.success(), "{published:?}");
+    };
+    publish("one");
+    let lambda = Lambda::start(&place, ministack.url());
+    let user = |name: &str| lambda.invoke(replaced("userName", &json!(name)));
+    assert_eq!(user("first").kind, "response");
+    publish("two");
+    std::thread::sleep(Duration::from_millis(1100));
+    // This event finds that there is a newer release, the next one runs it.
+    assert_eq!(user("second").kind, "response");
+    assert_eq!(user("third").kind, "response");
+
+    let log = lambda.end();
+    assert_eq!(log.matches(r#""notice":"new release""#).count(), 1, "{log}");
+    let table = table("ap-northeast-1", "User");
+    let items = block_on(items(ministack.url(), &table));
+    for (name, shape) in [("first", "one"), ("second", "one"), ("third", "two")] {
+        let item = json!({ "id": { "S": name }, "shape": { "S": shape } });
+        assert!(items.contains(&item), "{name}: {items:?}");
+    }
 }
 
 #[test]
@@ -149,6 +184,8 @@ impl Lambda {
         let binary = place.path().join("bootstrap");
         copy_binary(&binary);
         let log = place.path().join("bootstrap.log");
+        let blobs = place.path().join("poolhook.blobs");
+        let blobs = blobs.exists().then_some(("POOLHOOK_BLOBS", blobs));
         let mut command: Command = clean(binary.to_str().unwrap());
         let bootstrap = command
             .env("AWS_LAMBDA_RUNTIME_API", address)
@@ -157,6 +194,8 @@ impl Lambda {
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
             .env("AWS_REGION", "ap-northeast-1")
             .env("AWS_ENDPOINT_URL_DYNAMODB", dynamodb)
+            .env("TMPDIR", place.path())
+            .envs(blobs)
             .stdout(fs::File::create(&log).unwrap())
             .stderr(Stdio::inherit())
             .spawn()

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use poolhook::digest::Digest;
 use poolhook::host::Host;
 use poolhook::plugin::precompile;
+use poolhook::plugins::ENTRY_BYTES;
 use poolhook::report::Report;
 use poolhook::store::sqlite::Sqlite;
 use serde_json::Value;
@@ -81,8 +82,8 @@ fn plugins_beyond_the_budget_are_served_and_go_again() {
             let component = Some(Digest::of(&mapper(number)));
             assert_eq!(report.trace.component, component);
         }
-        // A plugin counts 64 KB beside its code.
-        let most = BUDGET / ((64 << 10) + machine_code().len());
+        let bytes = usize::try_from(ENTRY_BYTES).unwrap() + machine_code().len();
+        let most = BUDGET / bytes;
         let kept = PLUGINS - lab.blobs.code_reads();
         assert!(kept <= most, "{kept} were kept, where {most} have room");
     }

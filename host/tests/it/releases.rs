@@ -577,13 +577,13 @@ fn a_compile_bomb_ends_at_the_limits() {
         compile_memory_bytes: 256 << 20,
         ..PublishLimits::default()
     };
-    for (limits, name) in [
-        (seconds, "Upload.CompileTime"),
-        (memory, "Upload.CompileMemory"),
+    for (limits, name, uploaded) in [
+        (seconds, "Upload.CompileTime", 2),
+        (memory, "Upload.CompileMemory", 4),
     ] {
         let began = Instant::now();
         let publisher = lab.publisher_with(limits);
-        let bad = upload(ACME, bomb.clone(), at(2));
+        let bad = upload(ACME, bomb.clone(), at(uploaded));
         let outcome = lab.runtime.block_on(publisher.publish(&bad)).unwrap();
         assert_eq!(rejected(outcome).name(), name);
         assert!(
@@ -594,7 +594,7 @@ fn a_compile_bomb_ends_at_the_limits() {
         assert!(rejection.advice.contains("host.toml"), "{rejection:?}");
 
         // The same process, with the same limits, still publishes.
-        let good = upload(ACME, mapper(2), at(3));
+        let good = upload(ACME, mapper(2), at(uploaded + 1));
         let outcome = lab.runtime.block_on(publisher.publish(&good)).unwrap();
         assert!(matches!(outcome, Published::Live(_)), "{outcome:?}");
         assert_eq!(lab.mapped_with(), Digest::of(&mapper(2)));

@@ -1,0 +1,109 @@
+//! `bootstrap` with a thousand plugins: what it holds in memory, where the budget
+//! is enough for all of them, and where it is enough for a tenth.
+
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use poolhook::plugins::ENTRY_BYTES;
+use serde_json::json;
+use tokio::runtime::Handle;
+
+use crate::figures::{Table, Target, mib, micros, text, time};
+use crate::in_process::write_pools;
+use crate::process::{Function, Holds};
+use crate::published::PLUGINS;
+use crate::releases::{plugin, publish};
+
+/// What was seen with one budget.
+struct Seen {
+    budget: u64,
+    /// Before: with one plugin.
+    one: Holds,
+    /// After all have served.
+    all: Holds,
+    /// CPU time for each event, with one plugin and with all.
+    cpu_one: Duration,
+    cpu: Duration,
+}
+
+pub(crate) fn measure(
+    folder: &Path,
+    runtime: &Handle,
+    poolhook: &Function,
+) -> Result<Table, Box<dyn Error>> {
+    let blobs = folder.join("many-releases");
+    let code = publish(&blobs, PLUGINS)?;
+    let whole = PLUGINS as u64 * (code + ENTRY_BYTES);
+    let seen = |name: &str, budget: u64| -> Result<Seen, Box<dyn Error>> {
+        let config = folder.join(name);
+        write_pools(&config, PLUGINS, |n| Some(plugin(n)))?;
+        let host = format!("refresh-seconds = 86400\n[plugins]\nmemory-bytes = {budget}\n");
+        fs::write(config.join("host.toml"), host)?;
+        let blobs = blobs.display().to_string();
+        let function = poolhook.with(config.display().to_string(), blobs);
+        // Every one of them once more, and each answer and item is checked.
+        let events = u32::try_from(PLUGINS)?;
+        let mut one = function.warm(runtime, 1)?;
+        let mut all = function.warm(runtime, PLUGINS)?;
+        Ok(Seen {
+            budget,
+            cpu_one: one.round(events)?.cpu,
+            cpu: all.round(events)?.cpu,
+            one: one.holds()?,
+            all: all.holds()?,
+        })
+    };
+    let (all, tenth) = (seen("all-fit", whole)?, seen("a-tenth-fits", whole / 10)?);
+
+    let what = format!("{PLUGINS} plugins in one process");
+    let mut table = Table::new(&[&what, "all fit", "a tenth fits", "target"]);
+    memory(&mut table, &all, &tenth);
+    let mut row = |what: &str, figure: &dyn Fn(&Seen) -> (String, f64)| {
+        let ((cell, all), (tenth_cell, tenth)) = (figure(&all), figure(&tenth));
+        let cells = [what.to_owned(), cell, tenth_cell, String::new()];
+        table.row(&cells, json!({"allFit": all, "tenthFits": tenth}));
+    };
+    row("of it, not mapped from files, for each plugin", &|seen| {
+        let more = seen.all.own_memory.saturating_sub(seen.one.own_memory);
+        let kib = mib(more) * 1024.0 / PLUGINS as f64;
+        (format!("{kib:.1} KiB"), kib)
+    });
+    row("CPU per event", &|seen| (time(seen.cpu), micros(seen.cpu)));
+    row("CPU per event, times that with one plugin", &|seen| {
+        let times = seen.cpu.as_secs_f64() / seen.cpu_one.as_secs_f64();
+        (format!("{times:.2}"), times)
+    });
+    row("open files", &|seen| {
+        let files = seen.all.open_files;
+        (files.to_string(), files as f64)
+    });
+    Ok(table)
+}
+
+fn memory(table: &mut Table, all: &Seen, tenth: &Seen) {
+    let more = |seen: &Seen| seen.all.memory.saturating_sub(seen.one.memory);
+    let budgets = format!(
+        "the budget, {:.0} and {:.0} MiB",
+        mib(all.budget),
+        mib(tenth.budget)
+    );
+    let target = Target {
+        text: budgets,
+        met: [all, tenth].iter().all(|seen| more(seen) <= seen.budget),
+    };
+    let cell = |seen: &Seen| format!("{:.1} MiB", mib(more(seen)));
+    let cells = [
+        "memory, more than with one plugin".to_owned(),
+        cell(all),
+        cell(tenth),
+        text(Some(&target)),
+    ];
+    let numbers = json!({
+        "allFitMib": mib(more(all)),
+        "tenthFitsMib": mib(more(tenth)),
+        "withinTarget": target.met,
+    });
+    table.row(&cells, numbers);
+}
