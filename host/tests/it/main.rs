@@ -16,6 +16,7 @@ mod cognito;
 mod command_line;
 mod config;
 mod cuts;
+mod dead_letters;
 mod default_plugin;
 mod events;
 mod fences;

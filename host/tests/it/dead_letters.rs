@@ -1,0 +1,149 @@
+//! What cannot be written is kept, shown, replayed and purged.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::cloud::mapper;
+use crate::support::{OTHER_POOL, POOL, Place, Serve, event, http};
+
+/// What Cognito gets: the failure's name, or none.
+fn invoke(serve: &Serve, raw: &[u8]) -> Option<String> {
+    let mut response = http().post(serve.invocations()).send(raw).unwrap();
+    let body = response.body_mut().read_to_vec().unwrap();
+    if response.headers().contains_key("x-amz-function-error") {
+        let error: Value = serde_json::from_slice(&body).unwrap();
+        return Some(error["errorType"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(body, raw);
+    None
+}
+
+fn run(place: &Place, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let ran = place.poolhook(arguments);
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (ran.status.code(), text(ran.stdout), text(ran.stderr))
+}
+
+fn listed(place: &Place) -> Vec<Value> {
+    let (code, out, err) = run(place, &["dead-letters", "list", "--json"]);
+    assert_eq!(code, Some(0), "{err}");
+    out.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn what_cannot_be_written_is_kept_and_follows_by_replay() {
+    // Neither plugin is published yet.
+    let place = Place::new(&[
+        (POOL, "table = 'User'\nplugin = 'acme'"),
+        (
+            OTHER_POOL,
+            "table = 'Customer'\nplugin = 'other'\non-failure = 'reject'",
+        ),
+    ]);
+    let serve = place.serve(&[], &[]);
+    let raw = event("confirm-sign-up");
+    assert_eq!(invoke(&serve, &raw), None);
+    let other = event("other-pool");
+    for _ in 0..3 {
+        // As often as Cognito tries.
+        let rejected = invoke(&serve, &other);
+        assert_eq!(rejected.as_deref(), Some("Plugin.NotReleased"));
+    }
+    // Nobody has configured this one, and this is no event.
+    let unknown = String::from_utf8(raw.clone()).unwrap();
+    let unknown = unknown.replace(POOL, "eu-west-1_Nobody");
+    let rejected = invoke(&serve, unknown.as_bytes());
+    assert_eq!(rejected.as_deref(), Some("Config.UnknownPool"));
+    let rejected = invoke(&serve, b"{}");
+    assert_eq!(rejected.as_deref(), Some("Event.MissingField"));
+    let log = serve.log();
+    assert_eq!(log.matches(r#""outcome":"kept""#).count(), 4, "{log}");
+    assert!(!log.contains("hanako"), "{log}");
+    drop(serve);
+
+    // One letter an event, with all of its attempts.
+    let letters = listed(&place);
+    assert_eq!(letters.len(), 2, "{letters:?}");
+    for (letter, (pool, attempts)) in letters.iter().zip([(POOL, 1), (OTHER_POOL, 3)]) {
+        assert_eq!(letter["userPoolId"], pool);
+        assert_eq!(letter["attempts"], attempts);
+        assert_eq!(letter["errorType"], "Plugin.NotReleased");
+        assert_eq!(letter["class"], "plugin");
+        assert_eq!(letter["retryable"], false);
+    }
+    let key = letters[0]["key"].as_str().unwrap();
+    let (_, shown, _) = run(&place, &["dead-letters", "show", key]);
+    assert!(shown.contains("hanako@example.com"), "{shown}");
+    let kept = fs::read_to_string(place.path().join("poolhook.blobs").join(key)).unwrap();
+    assert!(
+        kept.contains(str::from_utf8(&raw).unwrap().trim()),
+        "{kept}"
+    );
+
+    // Nothing is mended: both stay.
+    let (code, _, err) = run(&place, &["dead-letters", "replay"]);
+    assert_eq!(code, Some(1));
+    assert!(err.contains("0 done, 2 stay"), "{err}");
+    let (code, _, err) = run(&place, &["dead-letters", "replay", "--retryable"]);
+    assert_eq!(code, Some(0));
+    assert!(err.contains("0 done, 0 stay"), "{err}");
+
+    fs::write(place.path().join("acme.wasm"), mapper("one", "")).unwrap();
+    let (code, _, err) = run(&place, &["plugin", "publish", "acme.wasm"]);
+    assert_eq!(code, Some(0), "{err}");
+    let (_, out, err) = run(&place, &["dead-letters", "replay", "--dry-run"]);
+    assert!(out.contains(r#""shape":{"S":"one"}"#), "{out}");
+    assert!(err.contains("1 would be done, 1 stay"), "{err}");
+    assert!(place.items("User").is_empty());
+    assert_eq!(listed(&place).len(), 2);
+
+    let (code, _, err) = run(&place, &["dead-letters", "replay", "--pool", POOL]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(err.contains("1 done, 0 stay"), "{err}");
+    assert_eq!(place.items("User").len(), 1);
+    assert_eq!(listed(&place).len(), 1);
+
+    // The other one is purged, but not by mistake.
+    let purge = ["dead-letters", "purge", "--class", "plugin"];
+    let (_, out, err) = run(&place, &purge);
+    assert!(
+        out.contains(OTHER_POOL) && err.contains("--yes"),
+        "{out}{err}"
+    );
+    assert_eq!(listed(&place).len(), 1);
+    let (_, _, err) = run(&place, &[&purge[..], &["--yes"]].concat());
+    assert!(err.contains("1 removed"), "{err}");
+    assert!(listed(&place).is_empty());
+}
+
+#[test]
+fn replay_replaces_no_item_and_says_what_differs() {
+    let place = Place::new(&[(POOL, "table = 'User'\nplugin = 'acme'\nwrite = 'replace'")]);
+    let serve = place.serve(&[], &[]);
+    assert_eq!(invoke(&serve, &event("confirm-sign-up")), None);
+    // Since then somebody else has written the user's row.
+    place.configure(POOL, "table = 'User'");
+    let event = crate::support::tests("events/confirm-sign-up.json");
+    let (code, _, err) = run(&place, &["run", event.to_str().unwrap()]);
+    assert_eq!(code, Some(0), "{err}");
+    let before = place.items("User");
+    drop(serve);
+
+    place.configure(POOL, "table = 'User'\nplugin = 'acme'\nwrite = 'replace'");
+    fs::write(place.path().join("acme.wasm"), mapper("two", "")).unwrap();
+    let (code, _, err) = run(&place, &["plugin", "publish", "acme.wasm"]);
+    assert_eq!(code, Some(0), "{err}");
+    let (code, _, err) = run(&place, &["dead-letters", "replay"]);
+    assert_eq!(code, Some(1));
+    assert!(err.contains("differs in email, shape"), "{err}");
+    assert_eq!(place.items("User"), before);
+    assert_eq!(listed(&place).len(), 1);
+
+    let (code, _, err) = run(&place, &["dead-letters", "replay", "--overwrite"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(place.items("User")[0].contains("two"));
+    assert!(listed(&place).is_empty());
+}
