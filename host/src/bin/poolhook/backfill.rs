@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::Args;
 use poolhook::aws::{self, SdkConfig};
 use poolhook::cognito::CognitoError;
+use poolhook::store::dynamodb::DynamoDb;
 use poolhook::store::{ItemReader, ItemStore};
 use serde_json::json;
 
@@ -58,23 +59,17 @@ impl Options {
     pub(crate) fn run(&self) -> anyhow::Result<Exit> {
         block_on_all_cores(async {
             let shared = aws::config().await;
-            match self.users.dynamodb(&shared) {
-                Some(dynamodb) => {
-                    let rate = self
-                        .users
-                        .rate(self.capacity_share, Some(&dynamodb))
-                        .await?;
-                    self.into_store(&shared, dynamodb, rate).await
-                }
-                None => {
-                    let rate = self.users.rate(self.capacity_share, None).await?;
-                    self.into_store(&shared, self.users.sqlite()?, rate).await
-                }
+            if self.users.items.dynamodb {
+                let store = DynamoDb::new(&shared);
+                let rate = self.users.rate(self.capacity_share, Some(&store)).await?;
+                return self.fill(&shared, store, rate).await;
             }
+            let rate = self.users.rate(self.capacity_share, None).await?;
+            self.fill(&shared, self.users.sqlite()?, rate).await
         })
     }
 
-    async fn into_store<S: ItemReader + 'static>(
+    async fn fill<S: ItemReader + 'static>(
         &self,
         shared: &SdkConfig,
         store: S,

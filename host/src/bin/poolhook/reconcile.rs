@@ -7,6 +7,7 @@ use std::io::{self, Write as _};
 use clap::Args;
 use poolhook::aws::{self, SdkConfig};
 use poolhook::store::ItemReader;
+use poolhook::store::dynamodb::DynamoDb;
 use serde_json::json;
 
 use crate::Exit;
@@ -42,13 +43,11 @@ impl Options {
     pub(crate) fn run(&self) -> anyhow::Result<Exit> {
         block_on_all_cores(async {
             let shared = aws::config().await;
-            match self.users.dynamodb(&shared) {
-                Some(_) => {
-                    let open = || Ok(poolhook::store::dynamodb::DynamoDb::new(&shared));
-                    self.reconcile(&shared, open).await
-                }
-                None => self.reconcile(&shared, || self.users.sqlite()).await,
+            if self.users.items.dynamodb {
+                let open = || Ok(DynamoDb::new(&shared));
+                return self.reconcile(&shared, open).await;
             }
+            self.reconcile(&shared, || self.users.sqlite()).await
         })
     }
 

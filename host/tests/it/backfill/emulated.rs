@@ -48,7 +48,7 @@ pub(super) fn user(number: u32) -> Value {
             { "Name": "sub", "Value": format!("0f3d5f0e-8f5c-4b55-9c1c-{number:012}") },
         ],
         "UserCreateDate": created, "UserLastModifiedDate": created + 1,
-        "Enabled": number % 4 != 0, "UserStatus": status,
+        "Enabled": !number.is_multiple_of(4), "UserStatus": status,
     })
 }
 
@@ -123,7 +123,9 @@ impl Pool {
         let number = self.requests.fetch_add(1, Relaxed) + 1;
         let code = match *self.refusal.lock().unwrap() {
             Refusal::None => None,
-            Refusal::OneIn(n) => (number % n == 0).then_some("TooManyRequestsException"),
+            Refusal::OneIn(n) => number
+                .is_multiple_of(n)
+                .then_some("TooManyRequestsException"),
             Refusal::All(code) => Some(code),
         };
         if let Some(code) = code {

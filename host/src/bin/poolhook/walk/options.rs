@@ -42,8 +42,8 @@ pub(crate) struct Users {
     #[arg(long, default_value_t = 200, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) rate: u32,
     /// At most so many requests a second to Cognito, 60 users each.
-    #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
-    users_rate: u32,
+    #[arg(long = "users-rate", default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    requests: u32,
     /// Print JSON: a line for each user (with the user's name) of whom there is
     /// something to say, and at the end the summary.
     #[arg(long)]
@@ -67,10 +67,6 @@ impl Users {
         Ok(Host::new(pools, plugins, items))
     }
 
-    pub(crate) fn dynamodb(&self, shared: &SdkConfig) -> Option<DynamoDb> {
-        self.items.dynamodb.then(|| DynamoDb::new(shared))
-    }
-
     pub(crate) fn sqlite(&self) -> anyhow::Result<Sqlite> {
         let file = &self.items.store;
         Sqlite::open(file).with_context(|| file.display().to_string())
@@ -90,12 +86,13 @@ impl Users {
         let style = ProgressStyle::with_template("{bar:30} {pos}/{len} users {per_sec} {eta}");
         let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
         let progress = ProgressBar::new(estimated).with_style(style);
-        let requests = Pace::new(self.users_rate.into());
+        let requests = Pace::new(self.requests.into());
         let walk = Walk::new(host, pool, requests, Pace::new(rate), from);
         Ok((walk, progress))
     }
 
-    /// Opens the pool's own table, whose provisioned write capacity is shared.
+    /// How many items a second there may be: so many, or a share of what the
+    /// pool's table is provisioned with.
     pub(crate) async fn rate(
         &self,
         capacity_share: Option<f64>,
