@@ -273,6 +273,25 @@ fn what_passes_by_itself_is_waited_for() {
 }
 
 #[test]
+fn a_share_of_the_tables_capacity_is_kept_to() {
+    let (cognito, dynamodb) = (Cognito::start(130), DynamoDb::start());
+    let place = Place::new(&[(POOL, "table = 'User'")]);
+    let arguments = ["backfill", POOL, "--dynamodb", "--capacity-share=0.5"];
+    let mut command = place.with_cognito(&cognito.url, &arguments);
+    command.env("AWS_ENDPOINT_URL_DYNAMODB", &dynamodb.url);
+    let began = Instant::now();
+    let (code, _, err) = text(&command.output().unwrap());
+    assert_eq!(code, Some(0), "{err}");
+    // 128 users have items of less than 1 KB, each a unit of 80 a second.
+    let took = began.elapsed();
+    assert!(took > Duration::from_millis(1500), "{took:?}");
+    assert!(took < Duration::from_secs(6), "{took:?}");
+    assert_rows_of(&dynamodb, 130);
+    let share = place.backfill(&cognito, &["--capacity-share=0.5"]);
+    assert!(text(&share).2.contains("cannot be used with"), "{share:?}");
+}
+
+#[test]
 fn what_does_not_pass_is_said_and_a_stale_checkpoint_begins_anew() {
     let cognito = Cognito::start(200);
     let place = Place::new(&[(POOL, "table = 'User'"), (OTHER_POOL, "table = 'User'")]);
@@ -289,8 +308,6 @@ fn what_does_not_pass_is_said_and_a_stale_checkpoint_begins_anew() {
     fs::write(place.checkpoint(), "{").unwrap();
     check("is not a checkpoint");
 
-    let share = place.backfill(&cognito, &["--capacity-share=0.5"]);
-    assert_eq!(text(&share).0, Some(2), "with --rate");
     let arguments = ["backfill", "eu-west-1_Unknown"];
     let unknown = place
         .with_cognito(&cognito.url, &arguments)

@@ -170,6 +170,9 @@ impl Pool {
     }
 }
 
+/// What the table is provisioned with.
+pub(super) const WRITE_CAPACITY: u32 = 160;
+
 /// A table with the key `id`; dropped, it is gone.
 pub(super) struct DynamoDb {
     pub(super) url: String,
@@ -197,9 +200,13 @@ impl DynamoDb {
     pub(super) fn start() -> Self {
         let table = Arc::new(Table::default());
         let answering = Arc::clone(&table);
-        let (url, runtime) = serve(move |action, request| {
-            assert_eq!(action, "PutItem");
-            answering.put(request)
+        let (url, runtime) = serve(move |action, request| match action {
+            "PutItem" => answering.put(request),
+            "DescribeTable" => {
+                let throughput = json!({ "WriteCapacityUnits": WRITE_CAPACITY });
+                Ok(json!({ "Table": { "ProvisionedThroughput": throughput } }))
+            }
+            other => panic!("{other}"),
         });
         Self {
             url,
