@@ -142,7 +142,8 @@ impl<Items: ItemStore> Host<Items> {
     /// The way of a user, from its pool's config to the written item.
     async fn write_user(&self, user: &User<'_>, trace: &mut Trace) -> Result<Outcome, Failure> {
         let User { event, until, .. } = *user;
-        let pool = self.pools.get(&event.user_pool_id);
+        // On the heap, as it is large and seldom has anything to do.
+        let pool = Box::pin(self.pools.get(&event.user_pool_id));
         let pool = within(until, "reading the pool's config", pool);
         let pool = trace.time_async(Step::Config, pool).await?;
         trace.on_failure = pool.on_failure;

@@ -36,6 +36,7 @@
 //! | [`plugins`] | a name in a config | a loaded plugin, kept and refreshed |
 //! | [`host`] | an event | an [`outcome::Outcome`] or a [`outcome::Failure`] |
 //! | [`report`], [`notice`] | what happened in an event, or beside it | a log line |
+//! | `cognito` | a user pool | its users, as events |
 //! | `publish` | an upload | a release, or a rejection |
 //! | [`aws`] | the environment | what all AWS clients share |
 //!
@@ -58,14 +59,16 @@
 //!   and by its type a name. Nothing reads an error's text.
 //! - The log line of an event holds no value of the user's.
 //! - `wasmtime` is named only under `plugin`, each AWS SDK and SQLite in one file
-//!   under `blobs` or `store`, what those SDKs share in `aws`, the Lambda runtime
-//!   in the Lambda binaries; printing, `clap` and the environment belong to the
+//!   (`cognito`, or under `blobs` or `store`), what those SDKs share in `aws`, the
+//!   Lambda runtime in the Lambda binaries; printing, `clap` and the environment belong to the
 //!   binaries. A test holds these fences.
 
 pub mod aws;
 mod background;
 pub mod blobs;
 mod cache;
+#[cfg(feature = "cli")]
+pub mod cognito;
 pub mod config;
 pub mod dead_letters;
 pub mod digest;

@@ -128,9 +128,11 @@ impl Failure {
         match self {
             Self::Event(_) => Class::Event,
             Self::Config(_) => Class::Config,
-            Self::Release(ReleaseError::Blobs(_)) | Self::Blobs(_) => Class::Store,
+            Self::Release(ReleaseError::Blobs(_))
+            | Self::Blobs(_)
+            | Self::Store(_)
+            | Self::Late { .. } => Class::Store,
             Self::Release(_) | Self::Plugin(_) | Self::Item(_) => Class::Plugin,
-            Self::Store(_) | Self::Late { .. } => Class::Store,
         }
     }
 

@@ -32,6 +32,38 @@ pub trait ItemStore: Send + Sync {
     ) -> impl Future<Output = Result<Put, StoreError>> + Send;
 }
 
+/// A store whose items can be read: for the command line. The trigger only writes.
+#[cfg(feature = "cli")]
+pub trait ItemReader: ItemStore {
+    /// How the item under this one's partition key compares to it; none if there
+    /// is no item.
+    fn compare(
+        &self,
+        table: &Table,
+        item: &Item,
+        until: Instant,
+    ) -> impl Future<Output = Result<Option<Existing>, StoreError>> + Send;
+
+    /// Some partition keys of a table, at most `limit`: the first ones, or those
+    /// after `after`, in an order of the store's own.
+    fn keys(
+        &self,
+        table: &Table,
+        after: Option<String>,
+        limit: u16,
+    ) -> impl Future<Output = Result<Keys, StoreError>> + Send;
+}
+
+/// Some partition keys of a table.
+#[cfg(feature = "cli")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keys {
+    /// The keys.
+    pub keys: Vec<String>,
+    /// The last one, if there may be more after it.
+    pub next: Option<String>,
+}
+
 /// What a put did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Put {
@@ -75,7 +107,7 @@ impl Existing {
     }
 }
 
-/// Why an item was not written. No text here holds a value of the item's.
+/// Why an item was not written or read. No text here holds a value of the item's.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The table does not exist.
@@ -86,11 +118,13 @@ pub enum StoreError {
         /// Where it was looked for.
         region: String,
     },
-    /// Nobody, or somebody who may not write there.
+    /// Nobody, or somebody who may not do that there.
     #[error(
-        "writing to the table {table} in {region} is not allowed ({code}): the role needs dynamodb:PutItem on it"
+        "{action} on the table {table} in {region} is not allowed ({code}): the role needs dynamodb:{action} on it"
     )]
     AccessDenied {
+        /// The permission that is missing.
+        action: &'static str,
         /// The table.
         table: String,
         /// Its region.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use toml::Value;
 
 use crate::digest::Digest;
-use crate::event::{PostConfirmation, TriggerSource};
+use crate::event::{PostConfirmation, TriggerSource, UserPoolId};
 
 /// A DynamoDB table's name.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -145,6 +145,32 @@ impl KeyTemplate {
             Part::UserPoolId => event.user_pool_id.as_str(),
         });
         parts.collect()
+    }
+
+    /// Whether keys of different pools differ, whatever their users' names.
+    pub fn names_the_pool(&self) -> bool {
+        self.0.contains(&Part::UserPoolId)
+    }
+
+    /// Whether some user of this pool could have this key.
+    pub fn could_make(&self, key: &str, pool: &UserPoolId) -> bool {
+        let fixed = |parts: &[Part]| {
+            let texts = parts.iter().map(|part| match part {
+                Part::Text(text) => text,
+                Part::UserName => "",
+                Part::UserPoolId => pool.as_str(),
+            });
+            texts.collect::<String>()
+        };
+        let mut sides = self.0.split(|part| *part == Part::UserName).map(fixed);
+        let (before, after) = (
+            sides.next().unwrap_or_default(),
+            sides.next().unwrap_or_default(),
+        );
+        let name = key
+            .strip_prefix(&before)
+            .and_then(|rest| rest.strip_suffix(&after));
+        name.is_some_and(|name| !name.is_empty())
     }
 }
 

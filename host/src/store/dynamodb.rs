@@ -96,11 +96,73 @@ impl ItemStore for DynamoDb {
         match timeout_at(until, request.send()).await {
             Ok(Ok(_)) => Ok(Put::Written),
             Ok(Err(error)) => not_written(table, item, error),
-            Err(_) => Err(StoreError::Timeout {
-                table: table.name.to_string(),
-                region: table.region.clone(),
-            }),
+            Err(_) => Err(late(table)),
         }
+    }
+}
+
+#[cfg(feature = "cli")]
+impl DynamoDb {
+    /// The write capacity units a second that a table is provisioned with; none
+    /// if it has what it needs on demand.
+    pub async fn write_capacity(&self, table: &Table) -> Result<Option<u64>, StoreError> {
+        let request = self.client(&table.region).describe_table();
+        let answer = request.table_name(table.name.as_str()).send().await;
+        let answer = answer.map_err(|error| failed("DescribeTable", table, error))?;
+        let provisioned = answer.table.and_then(|table| table.provisioned_throughput);
+        let units = provisioned.and_then(|provisioned| provisioned.write_capacity_units);
+        Ok(units.and_then(|n| u64::try_from(n).ok()).filter(|n| *n > 0))
+    }
+}
+
+#[cfg(feature = "cli")]
+impl super::ItemReader for DynamoDb {
+    async fn compare(
+        &self,
+        table: &Table,
+        item: &Item,
+        until: Instant,
+    ) -> Result<Option<Existing>, StoreError> {
+        let key = item.attributes().get(&table.partition_key);
+        let request = self
+            .client(&table.region)
+            .get_item()
+            .table_name(table.name.as_str())
+            .set_key(key.map(|key| [(table.partition_key.clone(), sdk(key))].into()))
+            .consistent_read(true);
+        let answer = timeout_at(until, request.send()).await;
+        let answer = answer.map_err(|_| late(table))?;
+        let answer = answer.map_err(|error| failed("GetItem", table, error))?;
+        Ok(answer.item.map(|there| {
+            attributes(&there).map_or(Existing::Unknown, |there| {
+                Existing::compare(&there, item.attributes(), AttributeValue::is_same)
+            })
+        }))
+    }
+
+    async fn keys(
+        &self,
+        table: &Table,
+        after: Option<String>,
+        limit: u16,
+    ) -> Result<super::Keys, StoreError> {
+        let name = &table.partition_key;
+        let answer = self
+            .client(&table.region)
+            .scan()
+            .table_name(table.name.as_str())
+            .projection_expression("#key")
+            .expression_attribute_names("#key", name)
+            .set_exclusive_start_key(after.map(|key| [(name.clone(), Sdk::S(key))].into()))
+            .limit(limit.into())
+            .consistent_read(true);
+        let answer = answer.send().await;
+        let answer = answer.map_err(|error| failed("Scan", table, error))?;
+        let key = |item: &HashMap<String, Sdk>| item.get(name)?.as_s().ok().cloned();
+        Ok(super::Keys {
+            next: answer.last_evaluated_key().and_then(key),
+            keys: answer.items().iter().filter_map(key).collect(),
+        })
     }
 }
 
@@ -116,28 +178,35 @@ fn not_written<R>(
 where
     R: std::fmt::Debug + Send + Sync + 'static,
 {
-    let Some(service) = error.as_service_error() else {
-        return Err(StoreError::Unavailable(error.into()));
-    };
-    if let PutItemError::ConditionalCheckFailedException(failed) = service {
+    let service = error.as_service_error();
+    if let Some(PutItemError::ConditionalCheckFailedException(failed)) = service {
         let there = failed.item().and_then(attributes);
         let existing = there.map_or(Existing::Unknown, |there| {
             Existing::compare(&there, item.attributes(), AttributeValue::is_same)
         });
         return Ok(Put::AlreadyThere(existing));
     }
-    let (region, code) = (
-        table.region.clone(),
-        service.code().unwrap_or_default().to_owned(),
-    );
+    Err(failed("PutItem", table, error))
+}
+
+fn failed<E, R>(action: &'static str, table: &Table, error: SdkError<E, R>) -> StoreError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    let code = error
+        .as_service_error()
+        .and_then(|error| error.meta().code());
+    let (region, code) = (table.region.clone(), code.unwrap_or_default().to_owned());
     let table = table.name.to_string();
-    Err(match code.as_str() {
+    match code.as_str() {
         "ResourceNotFoundException" => StoreError::NoTable { table, region },
         "AccessDeniedException"
         | "ExpiredTokenException"
         | "InvalidSignatureException"
         | "MissingAuthenticationTokenException"
         | "UnrecognizedClientException" => StoreError::AccessDenied {
+            action,
             table,
             region,
             code,
@@ -155,7 +224,14 @@ where
             code,
         },
         _ => StoreError::Unavailable(error.into()),
-    })
+    }
+}
+
+fn late(table: &Table) -> StoreError {
+    StoreError::Timeout {
+        table: table.name.to_string(),
+        region: table.region.clone(),
+    }
 }
 
 fn sdk(value: &AttributeValue) -> Sdk {

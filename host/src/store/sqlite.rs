@@ -9,10 +9,10 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 use tokio::time::Instant;
 
-use super::{Existing, ItemStore, Put, StoreError};
+use super::{Existing, ItemReader, ItemStore, Keys, Put, StoreError};
 use crate::config::{Table, Write};
 use crate::item::{AttributeValue, Item};
 
@@ -102,14 +102,7 @@ impl ItemStore for Sqlite {
         write: Write,
         _until: Instant,
     ) -> Result<Put, StoreError> {
-        let key = item.attributes().get(&table.partition_key);
-        let Some(AttributeValue::S(key)) = key else {
-            return Err(StoreError::Refused {
-                table: table.name.to_string(),
-                region: table.region.clone(),
-                code: "ValidationException".to_owned(),
-            });
-        };
+        let key = key(table, item)?;
         let item = serde_json::to_string(item).map_err(unavailable)?;
         let statement = match write {
             Write::Create => {
@@ -126,15 +119,69 @@ impl ItemStore for Sqlite {
         if written > 0 {
             return Ok(Put::Written);
         }
-        let there: String = connection
-            .query_row(
-                "select item from items where region = ? and table_name = ? and key = ?",
-                params![table.region, table.name.as_str(), key],
-                |row| row.get(0),
+        let there = there(&connection, table, key)?;
+        let existing = there.map_or(Existing::Unknown, |there| compare(&there, &item));
+        Ok(Put::AlreadyThere(existing))
+    }
+}
+
+impl ItemReader for Sqlite {
+    async fn compare(
+        &self,
+        table: &Table,
+        item: &Item,
+        _until: Instant,
+    ) -> Result<Option<Existing>, StoreError> {
+        let there = there(&self.connection(), table, key(table, item)?)?;
+        let item = serde_json::to_string(item).map_err(unavailable)?;
+        Ok(there.map(|there| compare(&there, &item)))
+    }
+
+    async fn keys(
+        &self,
+        table: &Table,
+        after: Option<String>,
+        limit: u16,
+    ) -> Result<Keys, StoreError> {
+        let connection = self.connection();
+        let mut rows = connection
+            .prepare(
+                "select key from items where region = ? and table_name = ? and key > ?
+                 order by key limit ?",
             )
             .map_err(unavailable)?;
-        Ok(Put::AlreadyThere(compare(&there, &item)))
+        // No key is empty.
+        let after = after.unwrap_or_default();
+        let parameters = params![table.region, table.name.as_str(), after, limit];
+        let keys = rows
+            .query_map(parameters, |row| row.get(0))
+            .map_err(unavailable)?;
+        let keys: Vec<String> = keys.collect::<Result<_, _>>().map_err(unavailable)?;
+        let full = keys.len() == usize::from(limit);
+        let next = keys.last().filter(|_| full).cloned();
+        Ok(Keys { keys, next })
     }
+}
+
+fn key<'a>(table: &Table, item: &'a Item) -> Result<&'a str, StoreError> {
+    match item.attributes().get(&table.partition_key) {
+        Some(AttributeValue::S(key)) => Ok(key),
+        _ => Err(StoreError::Refused {
+            table: table.name.to_string(),
+            region: table.region.clone(),
+            code: "ValidationException".to_owned(),
+        }),
+    }
+}
+
+fn there(connection: &Connection, table: &Table, key: &str) -> Result<Option<String>, StoreError> {
+    connection
+        .prepare("select item from items where region = ? and table_name = ? and key = ?")
+        .and_then(|mut rows| {
+            let parameters = params![table.region, table.name.as_str(), key];
+            rows.query_row(parameters, |row| row.get(0)).optional()
+        })
+        .map_err(unavailable)
 }
 
 /// Compares two items as they are written: sets in their order, numbers in their

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod backfill;
 mod blobs;
 mod bootstrap;
 mod caches;

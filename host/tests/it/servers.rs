@@ -121,6 +121,18 @@ pub(crate) struct CognitoLocal {
 pub(crate) type Answer = Result<Value, String>;
 
 impl CognitoLocal {
+    pub(crate) fn url(&self) -> &str {
+        self.server.url()
+    }
+
+    /// Creates a user as an admin does: no trigger is called.
+    pub(crate) fn admin_create_user(&self, pool: &str, user: &str, email: &str) -> Answer {
+        let attributes = json!([{ "Name": "email", "Value": email }]);
+        let user = json!({ "UserPoolId": pool, "Username": user, "MessageAction": "SUPPRESS",
+                           "UserAttributes": attributes });
+        self.call("AdminCreateUser", &user)
+    }
+
     /// Signs up a user, unconfirmed. The user's `sub` is `UserSub` in the answer.
     pub(crate) fn sign_up(&self, client: &str, user: &str, password: &str, email: &str) -> Answer {
         let attributes = json!([{ "Name": "email", "Value": email }]);

@@ -16,7 +16,7 @@ use poolhook::config::{Table, TableName, Write};
 use poolhook::item::{AttributeValue, Item, ItemError, MAX_ITEM_BYTES, Number};
 use poolhook::store::dynamodb::DynamoDb;
 use poolhook::store::sqlite::Sqlite;
-use poolhook::store::{Existing, ItemStore, Put};
+use poolhook::store::{Existing, ItemReader, ItemStore as _, Put};
 use serde_json::Value;
 
 use crate::servers;
@@ -69,6 +69,8 @@ async fn dynamodb_conforms(url: &str, regions: &[&str], tells: bool) {
         put.unwrap_err().name()
     };
     assert_eq!(failure(&table(VIRGINIA, "Nobody")).await, "Store.NoTable");
+    let nobody = store.keys(&table(VIRGINIA, "Nobody"), None, 1).await;
+    assert_eq!(nobody.unwrap_err().name(), "Store.NoTable");
     let other_key = Table {
         partition_key: "user".to_owned(),
         ..table(VIRGINIA, "Other")
@@ -80,7 +82,7 @@ async fn dynamodb_conforms(url: &str, regions: &[&str], tells: bool) {
 /// What [`ItemStore`] promises; `tells`, whether the store says what is there already. `items` reads all items of a table; in each region there are the
 /// empty tables `User` and `Customer`.
 async fn conforms(
-    store: &impl ItemStore,
+    store: &impl ItemReader,
     regions: &[&str],
     tells: bool,
     items: impl AsyncFn(&Table) -> Vec<Value>,
@@ -129,6 +131,36 @@ async fn conforms(
     let kept = items(customer).await;
     assert_eq!(kept.len(), 2);
     assert!(kept.contains(&json(&everything)), "{kept:?}");
+    reads(store, &user, customer, &second).await;
+}
+
+/// What [`ItemReader`] promises, of `user`, which holds `ada` alone, and of `customer`, which
+/// holds two items.
+async fn reads(store: &impl ItemReader, user: &Table, customer: &Table, ada: &Item) {
+    let compare = async |item: &Item| store.compare(user, item, soon()).await.unwrap();
+    assert_eq!(compare(ada).await, Some(Existing::Same));
+    let other = item([("id", text("ada")), ("age", number("36"))]);
+    let differing = ["age", "name"].map(str::to_owned).to_vec();
+    assert_eq!(compare(&other).await, Some(Existing::Different(differing)));
+    assert_eq!(compare(&item([("id", text("bob"))])).await, None);
+    let everything = everything();
+    let same = store.compare(customer, &everything, soon()).await.unwrap();
+    assert_eq!(same, Some(Existing::Same));
+
+    for limit in [1, 2, 50] {
+        let (mut keys, mut after) = (Vec::new(), None);
+        loop {
+            let page = store.keys(customer, after, limit).await.unwrap();
+            assert!(page.keys.len() <= usize::from(limit));
+            keys.extend(page.keys);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        keys.sort();
+        assert_eq!(keys, ["ada", "名前 é 🦀"], "{limit} at a time");
+    }
 }
 
 fn soon() -> tokio::time::Instant {

@@ -5,13 +5,17 @@
     reason = "a command line prints"
 )]
 
+mod backfill;
 mod config;
 mod dead_letters;
 mod items;
 mod options;
+mod pace;
 mod plugin;
+mod reconcile;
 mod run;
 mod serve;
+mod walk;
 
 use std::ffi::OsString;
 use std::io;
@@ -42,6 +46,8 @@ enum Command {
     Run(run::Options),
     Serve(serve::Options),
     Items(items::Options),
+    Backfill(backfill::Options),
+    Reconcile(reconcile::Options),
     /// Look after the pools' configuration.
     #[command(subcommand)]
     Config(config::Command),
@@ -93,6 +99,8 @@ fn main() -> ExitCode {
         Command::Run(options) => options.run(),
         Command::Serve(options) => options.run(),
         Command::Items(options) => options.run(),
+        Command::Backfill(options) => options.run(),
+        Command::Reconcile(options) => options.run(),
         Command::Config(command) => command.run(),
         Command::DeadLetters(command) => command.run(),
         Command::Plugin(command) => command.run(),

@@ -260,3 +260,13 @@ pub(crate) fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyh
         .build()?;
     runtime.block_on(work)
 }
+
+/// The same, for a command that keeps all cores busy.
+pub(crate) fn block_on_all_cores<T>(
+    work: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(work)
+}

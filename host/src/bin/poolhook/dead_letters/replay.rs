@@ -39,6 +39,10 @@ use crate::run::{differs, own_words};
 
 Exit codes: 0 none of them is left; 1 some stay; 2 wrong usage, or nothing could be
 replayed.")]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(crate) struct Options {
     #[command(flatten)]
     selection: Selection,

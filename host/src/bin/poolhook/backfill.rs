@@ -1,0 +1,195 @@
+//! `poolhook backfill`: items for the users that the trigger never saw.
+
+mod checkpoint;
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+
+use clap::Args;
+use poolhook::aws::{self, SdkConfig};
+use poolhook::cognito::CognitoError;
+use poolhook::store::dynamodb::DynamoDb;
+use poolhook::store::{ItemReader, ItemStore};
+use serde_json::json;
+
+use crate::Exit;
+use crate::options::block_on_all_cores;
+use crate::walk::{Interrupt, Look, Stopped, Tally, Users, Walked, user_line};
+use checkpoint::{Checkpoint, Progress};
+
+/// Write the users of a pool that the trigger never saw.
+///
+/// Users who were created by an admin, imported or federated, or confirmed before
+/// poolhook was attached, have never fired the trigger. Each user but the
+/// unconfirmed ones, who have it before them, goes the way of an event through the
+/// pool's config and plugin, with the trigger source `backfill` and the time of the
+/// user's creation. An item that is there already is never replaced, so a backfill
+/// can be stopped, killed and run again at any time.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  poolhook backfill eu-west-1_Ab12Cd34E --dry-run
+  poolhook backfill eu-west-1_Ab12Cd34E --dynamodb --rate 500
+  poolhook backfill eu-west-1_Ab12Cd34E --dynamodb --capacity-share 0.25 --json
+
+Exit codes: 0 all users have their items; 1 some failed, or it was stopped before the
+end; 2 wrong usage, or it could not go on.")]
+pub(crate) struct Options {
+    #[command(flatten)]
+    users: Users,
+    /// In place of --rate: so much of the write capacity that the table is
+    /// provisioned with, above 0 and up to 1.
+    #[arg(long, conflicts_with = "rate", value_name = "SHARE", value_parser = share)]
+    capacity_share: Option<f64>,
+    /// Where to remember how far it has come [default:
+    /// poolhook-backfill-POOL_ID.json].
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+    /// Say how many items would be written; write nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+fn share(text: &str) -> Result<f64, &'static str> {
+    let share = text.parse().ok();
+    let share = share.filter(|share| *share > 0.0 && *share <= 1.0);
+    share.ok_or("must be above 0 and up to 1, such as 0.25")
+}
+
+impl Options {
+    pub(crate) fn run(&self) -> anyhow::Result<Exit> {
+        block_on_all_cores(async {
+            let shared = aws::config().await;
+            if self.users.items.dynamodb {
+                let store = DynamoDb::new(&shared);
+                let rate = self.users.rate(self.capacity_share, Some(&store)).await?;
+                return self.fill(&shared, store, rate).await;
+            }
+            let rate = self.users.rate(self.capacity_share, None).await?;
+            self.fill(&shared, self.users.sqlite()?, rate).await
+        })
+    }
+
+    async fn fill<S: ItemReader + 'static>(
+        &self,
+        shared: &SdkConfig,
+        store: S,
+        rate: f64,
+    ) -> anyhow::Result<Exit> {
+        if self.dry_run {
+            let look = Look {
+                store,
+                write: false,
+            };
+            return self.backfill(shared, look, rate).await;
+        }
+        self.backfill(shared, store, rate).await
+    }
+
+    async fn backfill<S: ItemStore + 'static>(
+        &self,
+        shared: &SdkConfig,
+        store: S,
+        rate: f64,
+    ) -> anyhow::Result<Exit> {
+        let pool = &self.users.pool;
+        let checkpoint = Checkpoint::new(self.checkpoint.as_deref(), pool);
+        let (from, mut tally) = match self.earlier(&checkpoint)? {
+            Some(Progress { next, so_far, .. }) => (Some(next), so_far),
+            None => (None, Tally::default()),
+        };
+        // The config is read before the first user is listed.
+        self.users.pool_config().await?;
+        let host = self.users.host(store).await?;
+        let resumed = from.is_some();
+        let (mut walk, progress) = self.users.walk(shared, host, rate, from).await?;
+        progress.set_position(tally.users);
+        progress.reset_eta();
+        let interrupt = Interrupt::listen();
+        let mut first = true;
+        loop {
+            let walked = match walk.next().await {
+                Ok(Some(walked)) => walked,
+                Ok(None) => break,
+                Err(Stopped::Cognito(CognitoError::BadToken)) if resumed && first => {
+                    eprintln!("the checkpoint is too old for Cognito: beginning anew");
+                    tally = Tally::default();
+                    walk.restart();
+                    first = false;
+                    continue;
+                }
+                Err(stopped) => {
+                    progress.abandon();
+                    self.summarize(&tally, false)?;
+                    return Err(anyhow::Error::new(stopped).context(self.way_on(&checkpoint)));
+                }
+            };
+            first = false;
+            self.count(&walked, &mut tally)?;
+            progress.set_position(tally.users);
+            let Some(next) = walked.next else { break };
+            if !self.dry_run {
+                checkpoint.write(pool, &next, &tally)?;
+            }
+            if interrupt.asked() {
+                progress.abandon();
+                self.summarize(&tally, false)?;
+                eprintln!("{}", self.way_on(&checkpoint));
+                return Ok(Exit::Failed);
+            }
+        }
+        progress.finish_and_clear();
+        if !self.dry_run {
+            checkpoint.remove()?;
+        }
+        self.summarize(&tally, true)?;
+        Ok(Exit::of(tally.failed == 0))
+    }
+
+    /// Where an earlier backfill was stopped. A dry run looks at everybody.
+    fn earlier(&self, checkpoint: &Checkpoint) -> anyhow::Result<Option<Progress>> {
+        if self.dry_run {
+            return Ok(None);
+        }
+        let earlier = checkpoint.read(&self.users.pool)?;
+        if let Some(earlier) = &earlier {
+            let (file, users) = (checkpoint.file(), earlier.so_far.users);
+            eprintln!("going on after {users} users, by {file}");
+        }
+        Ok(earlier)
+    }
+
+    fn way_on(&self, checkpoint: &Checkpoint) -> String {
+        if self.dry_run {
+            return "stopped".to_owned();
+        }
+        let file = checkpoint.file();
+        format!("stopped; the same command goes on from here, by {file}")
+    }
+
+    fn count(&self, walked: &Walked, tally: &mut Tally) -> io::Result<()> {
+        for (user, report) in &walked.users {
+            tally.add(report.as_ref());
+            let line = report
+                .as_ref()
+                .and_then(|report| user_line(user, report, None));
+            if let Some(line) = line.filter(|_| self.users.json) {
+                writeln!(io::stdout(), "{line}")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn summarize(&self, tally: &Tally, complete: bool) -> io::Result<()> {
+        if self.users.json {
+            let line = json!({ "summary": tally, "complete": complete, "dryRun": self.dry_run });
+            return writeln!(io::stdout(), "{line}");
+        }
+        let written = if self.dry_run {
+            "to be written"
+        } else {
+            "written"
+        };
+        eprintln!("{}", tally.text(written));
+        Ok(())
+    }
+}

@@ -1,0 +1,142 @@
+//! `poolhook reconcile`: a pool's users beside its table's rows.
+
+mod orphans;
+
+use std::io::{self, Write as _};
+
+use clap::Args;
+use poolhook::aws::{self, SdkConfig};
+use poolhook::store::ItemReader;
+use poolhook::store::dynamodb::DynamoDb;
+use serde_json::json;
+
+use crate::Exit;
+use crate::options::block_on_all_cores;
+use crate::walk::{Interrupt, Look, Tally, Users, user_line};
+use orphans::Orphans;
+
+/// Compare the users of a pool with the rows of its table.
+///
+/// For each user but the unconfirmed ones, the item that the pool's plugin makes of
+/// them today is compared with the row: missing, present or differing. Rows whose
+/// key is no user's are orphaned; they are looked for where a row can be told to be
+/// this pool's, since its key holds {userPoolId} or no other pool uses the table.
+///
+/// Nothing is ever deleted or replaced. With --apply, the missing rows are written.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  poolhook reconcile eu-west-1_Ab12Cd34E --dynamodb
+  poolhook reconcile eu-west-1_Ab12Cd34E --dynamodb --json | jq 'select(.outcome == \"orphaned\")'
+  poolhook reconcile eu-west-1_Ab12Cd34E --dynamodb --apply --rate 100
+
+Exit codes: 0 each user's row is there, and no other (with --apply: now); 1 it is not
+so, or it was stopped before the end; 2 wrong usage, or it could not go on.")]
+pub(crate) struct Options {
+    #[command(flatten)]
+    users: Users,
+    /// Write the missing rows.
+    #[arg(long)]
+    apply: bool,
+}
+
+impl Options {
+    pub(crate) fn run(&self) -> anyhow::Result<Exit> {
+        block_on_all_cores(async {
+            let shared = aws::config().await;
+            if self.users.items.dynamodb {
+                let open = || Ok(DynamoDb::new(&shared));
+                return self.reconcile(&shared, open).await;
+            }
+            self.reconcile(&shared, || self.users.sqlite()).await
+        })
+    }
+
+    async fn reconcile<S: ItemReader + 'static>(
+        &self,
+        shared: &SdkConfig,
+        open: impl Fn() -> anyhow::Result<S>,
+    ) -> anyhow::Result<Exit> {
+        let rows = open()?;
+        // The rows come first: so a user who signs up meanwhile has no row among
+        // them, and is not taken for an orphan.
+        let mut orphans = Orphans::read(&self.users, &rows).await?;
+        let look = Look {
+            store: open()?,
+            write: self.apply,
+        };
+        let host = self.users.host(look).await?;
+        let rate = self.users.rate.into();
+        let (mut walk, progress) = self.users.walk(shared, host, rate, None).await?;
+        let interrupt = Interrupt::listen();
+        let missing = if self.apply { "written" } else { "missing" };
+        let mut tally = Tally::default();
+        let mut complete = true;
+        while let Some(walked) = walk.next().await? {
+            for (user, report) in &walked.users {
+                tally.add(report.as_ref());
+                orphans.is_users(&user.event);
+                let line = report
+                    .as_ref()
+                    .and_then(|report| user_line(user, report, Some(missing)));
+                if let Some(line) = line.filter(|_| self.users.json) {
+                    writeln!(io::stdout(), "{line}")?;
+                }
+            }
+            progress.set_position(tally.users);
+            if interrupt.asked() && walked.next.is_some() {
+                complete = false;
+                break;
+            }
+        }
+        progress.finish_and_clear();
+        let orphaned = if complete { orphans.count() } else { None };
+        if self.users.json && complete {
+            orphans.print(&self.users, &rows).await?;
+        }
+        self.summarize(&tally, orphaned, complete, orphans.why_not())?;
+        let missing = if self.apply { 0 } else { tally.written };
+        let wrong = missing + tally.differing + tally.failed + orphaned.unwrap_or_default();
+        Ok(Exit::of(complete && wrong == 0))
+    }
+
+    fn summarize(
+        &self,
+        tally: &Tally,
+        orphaned: Option<u64>,
+        complete: bool,
+        why_not: Option<&str>,
+    ) -> io::Result<()> {
+        if self.users.json {
+            let line = json!({
+                "summary": {
+                    "users": tally.users,
+                    "missing": tally.written,
+                    "present": tally.present,
+                    "differing": tally.differing,
+                    "differingAttributes": tally.differing_attributes,
+                    "skipped": tally.skipped,
+                    "unconfirmed": tally.unconfirmed,
+                    "failed": tally.failed,
+                    "failures": tally.failures,
+                    "orphaned": orphaned,
+                },
+                "complete": complete,
+                "applied": self.apply,
+                "orphansNotLookedFor": why_not,
+            });
+            return writeln!(io::stdout(), "{line}");
+        }
+        let missing = if self.apply {
+            "missing, now written"
+        } else {
+            "missing"
+        };
+        eprintln!("{}", tally.text(missing));
+        match (orphaned, why_not) {
+            (Some(n), _) => eprintln!("{n} orphaned rows"),
+            (None, Some(why)) => eprintln!("orphaned rows are not looked for: {why}"),
+            (None, None) => eprintln!("stopped before the end"),
+        }
+        Ok(())
+    }
+}

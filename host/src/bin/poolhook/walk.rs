@@ -1,0 +1,199 @@
+//! A walk through all users of a pool, a page at a time: each user goes the way
+//! of an event through the host. The next page is listed meanwhile, and no more
+//! than these two are in memory.
+
+mod options;
+mod tally;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use poolhook::cognito::{CognitoError, Page, PoolUser, UserPool};
+use poolhook::config::Write;
+use poolhook::host::{Failure, Host, User};
+use poolhook::report::Report;
+use poolhook::store::{ItemStore, StoreError};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, sleep};
+
+use crate::pace::Pace;
+pub(crate) use options::{Interrupt, Look, Users, user_line};
+pub(crate) use tally::Tally;
+
+/// How long one attempt for one user may take.
+const TIME: Duration = Duration::from_secs(10);
+/// What may pass by itself is tried again after so long, before the walk stops.
+const WAITS: [Duration; 5] = [
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(8),
+];
+
+/// A walk.
+pub(crate) struct Walk<S> {
+    host: Arc<Host<S>>,
+    pool: UserPool,
+    requests: Pace,
+    items: Pace,
+    ahead: Ahead,
+}
+
+/// What comes next.
+enum Ahead {
+    ToList(Option<String>),
+    Listed(Result<Page, CognitoError>),
+    Nothing,
+}
+
+/// Users that the walk is done with.
+pub(crate) struct Walked {
+    /// Each with what became of it; nothing, where the user is not confirmed yet.
+    pub(crate) users: Vec<(PoolUser, Option<Report>)>,
+    /// Where the walk goes on; none at its end.
+    pub(crate) next: Option<String>,
+}
+
+/// Why a walk cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Stopped {
+    #[error("{}", .0.name())]
+    Cognito(#[source] CognitoError),
+    /// What every user would fail with, or what did not pass in time.
+    #[error("{}", .0.name())]
+    Failure(#[source] Failure),
+    #[error("a user's task failed")]
+    Task(#[source] JoinError),
+}
+
+impl<S: ItemStore + 'static> Walk<S> {
+    /// From the page that the token asks for, or from the beginning.
+    pub(crate) fn new(
+        host: Host<S>,
+        pool: UserPool,
+        requests: Pace,
+        items: Pace,
+        from: Option<String>,
+    ) -> Self {
+        Self {
+            host: Arc::new(host),
+            pool,
+            requests,
+            items,
+            ahead: Ahead::ToList(from),
+        }
+    }
+
+    /// Goes back to the first page.
+    pub(crate) fn restart(&mut self) {
+        self.ahead = Ahead::ToList(None);
+    }
+
+    /// Goes on, to the end of the next page; none after the last one.
+    pub(crate) async fn next(&mut self) -> Result<Option<Walked>, Stopped> {
+        let page = match std::mem::replace(&mut self.ahead, Ahead::Nothing) {
+            Ahead::ToList(token) => self.list(token.as_deref()).await,
+            Ahead::Listed(page) => page,
+            Ahead::Nothing => return Ok(None),
+        };
+        let Page { users, next } = page.map_err(Stopped::Cognito)?;
+        let ahead = async {
+            match &next {
+                Some(token) => Ahead::Listed(self.list(Some(token)).await),
+                None => Ahead::Nothing,
+            }
+        };
+        let (users, ahead) = tokio::join!(self.handle(users), ahead);
+        self.ahead = ahead;
+        for notice in self.host.notices() {
+            eprintln!("{}", notice.log_line());
+        }
+        Ok(Some(Walked {
+            users: users?,
+            next,
+        }))
+    }
+
+    async fn list(&self, token: Option<&str>) -> Result<Page, CognitoError> {
+        self.requests.turn().await;
+        self.pool.page(token).await
+    }
+
+    /// A page is done when each of its users is, and what failed has no better
+    /// chance later.
+    async fn handle(
+        &self,
+        users: Vec<PoolUser>,
+    ) -> Result<Vec<(PoolUser, Option<Report>)>, Stopped> {
+        let (mut left, unconfirmed): (Vec<_>, _) =
+            users.into_iter().partition(|user| user.confirmed);
+        let mut done: Vec<_> = unconfirmed.into_iter().map(|user| (user, None)).collect();
+        let mut waits = WAITS.into_iter();
+        loop {
+            let mut again = None;
+            for (user, report) in self.put(std::mem::take(&mut left)).await? {
+                match report.outcome {
+                    Err(failure) if is_everybodys(&failure) => {
+                        return Err(Stopped::Failure(failure));
+                    }
+                    Err(failure) if failure.is_retryable() => {
+                        left.push(user);
+                        again = Some(failure);
+                    }
+                    _ => done.push((user, Some(report))),
+                }
+            }
+            let Some(failure) = again else {
+                return Ok(done);
+            };
+            let wait = waits.next().ok_or(Stopped::Failure(failure))?;
+            sleep(wait).await;
+        }
+    }
+
+    /// The users of a page, all at a time, as they get their turns.
+    async fn put(&self, users: Vec<PoolUser>) -> Result<Vec<(PoolUser, Report)>, Stopped> {
+        let mut tasks = JoinSet::new();
+        for user in users {
+            self.items.turn().await;
+            let host = Arc::clone(&self.host);
+            tasks.spawn(async move {
+                let report = host
+                    .put(&User {
+                        write: Some(Write::Create),
+                        ..User::new(&user.event, user.created, Instant::now() + TIME)
+                    })
+                    .await;
+                (user, report)
+            });
+        }
+        let mut done = Vec::with_capacity(tasks.len());
+        while let Some(task) = tasks.join_next().await {
+            let (user, report) = task.map_err(Stopped::Task)?;
+            self.items.took(further_units(&report));
+            done.push((user, report));
+        }
+        Ok(done)
+    }
+}
+
+/// A write takes a unit of the table's capacity for each begun KB of the item. As
+/// JSON an item is no smaller than as DynamoDB counts it.
+fn further_units(report: &Report) -> u32 {
+    let json = report.trace.item.as_ref().map(serde_json::to_vec);
+    let bytes = json.and_then(Result::ok).map_or(0, |json| json.len());
+    u32::try_from(bytes.saturating_sub(1) / 1024).unwrap_or(u32::MAX)
+}
+
+/// Whether it is the pool's failure or the table's, and not one user's.
+fn is_everybodys(failure: &Failure) -> bool {
+    match failure {
+        Failure::Config(_)
+        | Failure::Release(_)
+        | Failure::Store(StoreError::NoTable { .. } | StoreError::AccessDenied { .. }) => {
+            !failure.is_retryable()
+        }
+        _ => false,
+    }
+}

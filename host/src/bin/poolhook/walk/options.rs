@@ -1,0 +1,190 @@
+//! What `backfill` and `reconcile` have in common: which pool, which host, how
+//! fast, and the signal to stop.
+
+use std::process;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use poolhook::aws::SdkConfig;
+use poolhook::cognito::{PoolUser, UserPool};
+use poolhook::config::{PoolConfig, Table, Write};
+use poolhook::event::UserPoolId;
+use poolhook::host::{Host, Outcome};
+use poolhook::item::Item;
+use poolhook::report::Report;
+use poolhook::store::dynamodb::DynamoDb;
+use poolhook::store::sqlite::Sqlite;
+use poolhook::store::{Existing, ItemReader, ItemStore, Put, StoreError};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::Walk;
+use crate::options::{Config, Items, PluginChoice};
+use crate::pace::Pace;
+use crate::run::own_words;
+
+/// Which users, through which host, how fast.
+#[derive(Args)]
+pub(crate) struct Users {
+    /// The pool whose users are listed.
+    #[arg(value_parser = pool, value_name = "POOL_ID")]
+    pub(crate) pool: UserPoolId,
+    #[command(flatten)]
+    pub(crate) config: Config,
+    #[command(flatten)]
+    pub(crate) items: Items,
+    #[command(flatten)]
+    plugin: PluginChoice,
+    /// At most so many items a second; one of more than 1 KB counts as several.
+    #[arg(long, default_value_t = 200, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) rate: u32,
+    /// At most so many requests a second to Cognito, 60 users each.
+    #[arg(long = "users-rate", default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    requests: u32,
+    /// Print JSON: a line for each user (with the user's name) of whom there is
+    /// something to say, and at the end the summary.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn pool(id: &str) -> Result<UserPoolId, String> {
+    UserPoolId::parse(id).map_err(|error| error.to_string())
+}
+
+impl Users {
+    /// What the pool's config says.
+    pub(crate) async fn pool_config(&self) -> anyhow::Result<Arc<PoolConfig>> {
+        Ok(self.config.open().await?.get(&self.pool).await?)
+    }
+
+    pub(crate) async fn host<S: ItemStore>(&self, items: S) -> anyhow::Result<Host<S>> {
+        let pools = self.config.open().await?;
+        let releases = self.plugin.store.open().await?;
+        let plugins = self.plugin.load(releases, pools.host_config())?;
+        Ok(Host::new(pools, plugins, items))
+    }
+
+    pub(crate) fn sqlite(&self) -> anyhow::Result<Sqlite> {
+        let file = &self.items.store;
+        Sqlite::open(file).with_context(|| file.display().to_string())
+    }
+
+    /// The walk, and its progress.
+    pub(crate) async fn walk<S: ItemStore + 'static>(
+        &self,
+        shared: &SdkConfig,
+        host: Host<S>,
+        rate: f64,
+        from: Option<String>,
+    ) -> anyhow::Result<(Walk<S>, ProgressBar)> {
+        let pool = UserPool::new(shared, &self.pool);
+        let estimated = pool.estimated_users().await;
+        let estimated = estimated.map_err(super::Stopped::Cognito)?;
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} users {per_sec} {eta}");
+        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+        let progress = ProgressBar::new(estimated).with_style(style);
+        let requests = Pace::new(self.requests.into());
+        let walk = Walk::new(host, pool, requests, Pace::new(rate), from);
+        Ok((walk, progress))
+    }
+
+    /// How many items a second there may be: so many, or a share of what the
+    /// pool's table is provisioned with.
+    pub(crate) async fn rate(
+        &self,
+        capacity_share: Option<f64>,
+        dynamodb: Option<&DynamoDb>,
+    ) -> anyhow::Result<f64> {
+        let Some(share) = capacity_share else {
+            return Ok(self.rate.into());
+        };
+        let Some(dynamodb) = dynamodb else {
+            bail!(
+                "--capacity-share is for --dynamodb: the embedded store has no capacity to share"
+            );
+        };
+        let table = &self.pool_config().await?.table;
+        let Some(units) = dynamodb.write_capacity(table).await? else {
+            let name = &table.name;
+            bail!(
+                "the table {name} has on-demand capacity, of which there is no share: use --rate"
+            );
+        };
+        let units = u32::try_from(units).unwrap_or(u32::MAX);
+        Ok(share * f64::from(units))
+    }
+}
+
+/// Says whether the user wants an end. The first Ctrl-C asks for one, and the
+/// second one makes it.
+#[derive(Clone, Default)]
+pub(crate) struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    pub(crate) fn listen() -> Self {
+        let interrupt = Self::default();
+        let asked = interrupt.clone();
+        tokio::spawn(async move {
+            if tokio::signal::ctrl_c().await.is_ok() {
+                asked.0.store(true, Ordering::Relaxed);
+                eprintln!("finishing the page in hand; Ctrl-C once more stops at once");
+                let _ = tokio::signal::ctrl_c().await;
+                process::exit(130);
+            }
+        });
+        interrupt
+    }
+
+    pub(crate) fn asked(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A store that looks first: what a put would write, it writes only if asked to.
+pub(crate) struct Look<S> {
+    pub(crate) store: S,
+    pub(crate) write: bool,
+}
+
+impl<S: ItemReader> ItemStore for Look<S> {
+    async fn put(
+        &self,
+        table: &Table,
+        item: &Item,
+        _: Write,
+        until: Instant,
+    ) -> Result<Put, StoreError> {
+        match self.store.compare(table, item, until).await? {
+            Some(existing) => Ok(Put::AlreadyThere(existing)),
+            None if self.write => self.store.put(table, item, Write::Create, until).await,
+            None => Ok(Put::Written),
+        }
+    }
+}
+
+/// What there is to say of one user: where it failed, or its item is not the one
+/// that it should be.
+pub(crate) fn user_line(user: &PoolUser, report: &Report, written: Option<&str>) -> Option<Value> {
+    let user_name = &user.event.user_name;
+    match &report.outcome {
+        Err(failure) => Some(json!({
+            "userName": user_name,
+            "outcome": "failed",
+            "errorType": failure.name(),
+            "errorMessage": failure.text() + &own_words(failure),
+        })),
+        Ok(Outcome::AlreadyThere(Existing::Different(names))) => {
+            Some(json!({ "userName": user_name, "outcome": "differing", "attributes": names }))
+        }
+        Ok(Outcome::AlreadyThere(Existing::Unknown)) => {
+            Some(json!({ "userName": user_name, "outcome": "differing" }))
+        }
+        Ok(Outcome::Written) => {
+            written.map(|outcome| json!({ "userName": user_name, "outcome": outcome }))
+        }
+        Ok(Outcome::AlreadyThere(Existing::Same) | Outcome::Skipped(_)) => None,
+    }
+}

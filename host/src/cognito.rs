@@ -1,0 +1,222 @@
+//! Cognito's user pools, the only file that knows its SDK: a pool's users, page
+//! by page, as the events that they would have sent.
+
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_cognitoidentityprovider::Client;
+use aws_sdk_cognitoidentityprovider::config::retry::RetryConfig;
+use aws_sdk_cognitoidentityprovider::config::timeout::TimeoutConfig;
+use aws_sdk_cognitoidentityprovider::config::{Builder, Region};
+use aws_sdk_cognitoidentityprovider::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_cognitoidentityprovider::types::{UserStatusType, UserType};
+
+use crate::aws::SdkConfig;
+use crate::event::{PostConfirmation, TriggerSource, UserPoolId};
+
+/// The most that `ListUsers` gives.
+const PAGE: i32 = 60;
+
+/// Nobody waits at the other end, and the account's other callers share its rate
+/// limit: it is better to be slow than to give up, or to press.
+const CONNECT: Duration = Duration::from_secs(3);
+const ATTEMPT: Duration = Duration::from_secs(10);
+const ATTEMPTS: u32 = 8;
+const FIRST_BACKOFF: Duration = Duration::from_millis(500);
+const LAST_BACKOFF: Duration = Duration::from_secs(10);
+
+/// A user pool.
+pub struct UserPool {
+    client: Client,
+    id: UserPoolId,
+}
+
+/// Some users of a pool.
+#[derive(Debug)]
+pub struct Page {
+    /// The users.
+    pub users: Vec<PoolUser>,
+    /// What asks for the next page; none after the last one.
+    pub next: Option<String>,
+}
+
+/// A user of a pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolUser {
+    /// The event that Post Confirmation would have sent, but for the client and
+    /// its metadata, of which the pool knows nothing.
+    pub event: PostConfirmation,
+    /// When the user was created: the event's time, so that the same user is
+    /// mapped to the same item whenever that happens.
+    pub created: SystemTime,
+    /// Whether the trigger is not going to see this user any more. Only an
+    /// unconfirmed user has that before them: of the others, who were created by
+    /// an admin, imported, federated, disabled, archived, or are to set a new
+    /// password, each is a user whose row may be missing.
+    pub confirmed: bool,
+}
+
+impl UserPool {
+    /// The pool with this id, in its region.
+    pub fn new(shared: &SdkConfig, id: &UserPoolId) -> Self {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT)
+            .operation_attempt_timeout(ATTEMPT);
+        let retries = RetryConfig::adaptive()
+            .with_max_attempts(ATTEMPTS)
+            .with_initial_backoff(FIRST_BACKOFF)
+            .with_max_backoff(LAST_BACKOFF);
+        let config = Builder::from(shared)
+            .region(Region::new(id.region().to_owned()))
+            .timeout_config(timeouts.build())
+            .retry_config(retries);
+        Self {
+            client: Client::from_conf(config.build()),
+            id: id.clone(),
+        }
+    }
+
+    /// The pool's id.
+    pub fn id(&self) -> &UserPoolId {
+        &self.id
+    }
+
+    /// How many users there are, as far as Cognito knows.
+    pub async fn estimated_users(&self) -> Result<u64, CognitoError> {
+        let request = self.client.describe_user_pool();
+        let answer = request.user_pool_id(self.id.as_str()).send().await;
+        let answer = answer.map_err(|error| self.error("DescribeUserPool", false, error))?;
+        let users = answer
+            .user_pool()
+            .map(|pool| pool.estimated_number_of_users);
+        Ok(users
+            .and_then(|n| u64::try_from(n).ok())
+            .unwrap_or_default())
+    }
+
+    /// The first page, or the one that `token` asks for.
+    pub async fn page(&self, token: Option<&str>) -> Result<Page, CognitoError> {
+        let request = self
+            .client
+            .list_users()
+            .user_pool_id(self.id.as_str())
+            .limit(PAGE)
+            .set_pagination_token(token.map(str::to_owned));
+        let answer = request.send().await;
+        let answer = answer.map_err(|error| self.error("ListUsers", token.is_some(), error))?;
+        let users = answer.users.unwrap_or_default().into_iter();
+        let users = users.map(|user| self.user(user).ok_or(CognitoError::Malformed));
+        Ok(Page {
+            users: users.collect::<Result<_, _>>()?,
+            next: answer.pagination_token,
+        })
+    }
+
+    fn user(&self, user: UserType) -> Option<PoolUser> {
+        let user_name = user.username.filter(|name| !name.is_empty())?;
+        let created = SystemTime::try_from(user.user_create_date?).ok()?;
+        let status = user.user_status?;
+        let attributes = user.attributes.unwrap_or_default().into_iter();
+        let attributes =
+            attributes.filter_map(|attribute| Some((attribute.name, attribute.value?)));
+        let status_attribute = ("cognito:user_status".to_owned(), status.as_str().to_owned());
+        Some(PoolUser {
+            event: PostConfirmation {
+                user_pool_id: self.id.clone(),
+                region: self.id.region().to_owned(),
+                client_id: None,
+                user_name,
+                trigger_source: TriggerSource::Backfill,
+                user_attributes: attributes.chain([status_attribute]).collect(),
+                client_metadata: [].into(),
+            },
+            created,
+            confirmed: status != UserStatusType::Unconfirmed,
+        })
+    }
+
+    /// By the SDK's type, then by Cognito's [code][doc].
+    ///
+    /// [doc]: https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_ListUsers.html
+    fn error<E, R>(
+        &self,
+        action: &'static str,
+        with_token: bool,
+        error: SdkError<E, R>,
+    ) -> CognitoError
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+        R: std::fmt::Debug + Send + Sync + 'static,
+    {
+        let code = error
+            .as_service_error()
+            .and_then(|error| error.meta().code());
+        let (pool, code) = (self.id.clone(), code.unwrap_or_default().to_owned());
+        match code.as_str() {
+            "ResourceNotFoundException" => CognitoError::NoPool { pool },
+            "AccessDeniedException"
+            | "ExpiredTokenException"
+            | "InvalidSignatureException"
+            | "MissingAuthenticationTokenException"
+            | "NotAuthorizedException"
+            | "UnrecognizedClientException" => CognitoError::AccessDenied { pool, action, code },
+            "LimitExceededException" | "ThrottlingException" | "TooManyRequestsException" => {
+                CognitoError::Throttled { pool, code }
+            }
+            // There is nothing else in the request that changes from page to page.
+            "InvalidParameterException" if with_token => CognitoError::BadToken,
+            _ => CognitoError::Unavailable(error.into()),
+        }
+    }
+}
+
+/// Why a pool's users cannot be listed. No text here holds a user's data.
+#[derive(Debug, thiserror::Error)]
+pub enum CognitoError {
+    /// The pool does not exist.
+    #[error("the user pool {pool} does not exist, or is another account's")]
+    NoPool {
+        /// The pool.
+        pool: UserPoolId,
+    },
+    /// Nobody, or somebody who may not look.
+    #[error("the user pool {pool} cannot be read ({code}): cognito-idp:{action} is needed on it")]
+    AccessDenied {
+        /// The pool.
+        pool: UserPoolId,
+        /// The permission that is missing.
+        action: &'static str,
+        /// Cognito's error code.
+        code: String,
+    },
+    /// Too many requests, for longer than is worth waiting.
+    #[error("Cognito throttles requests for {pool} ({code}); a lower rate may help")]
+    Throttled {
+        /// The pool.
+        pool: UserPoolId,
+        /// Cognito's error code.
+        code: String,
+    },
+    /// The token of a page is no longer one.
+    #[error("Cognito refuses the page's token: it is too old, or another pool's")]
+    BadToken,
+    /// A user without a name, a date or a status.
+    #[error("Cognito lists a user without a name, a creation date or a status")]
+    Malformed,
+    /// No answer, or an error of Cognito's own.
+    #[error("Cognito failed")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl CognitoError {
+    /// The error's name, for logs and callers.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::NoPool { .. } => "Cognito.NoPool",
+            Self::AccessDenied { .. } => "Cognito.AccessDenied",
+            Self::Throttled { .. } => "Cognito.Throttled",
+            Self::BadToken => "Cognito.BadToken",
+            Self::Malformed => "Cognito.Malformed",
+            Self::Unavailable(_) => "Cognito.Unavailable",
+        }
+    }
+}

@@ -1,0 +1,501 @@
+//! `poolhook backfill` and `poolhook reconcile`, against a user pool and a table of the tests' own:
+//! no emulator pages, throttles, or is fast enough.
+
+mod emulated;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use poolhook::aws::SdkConfig;
+use poolhook::cognito::UserPool;
+use poolhook::config::Write;
+use poolhook::event::{PostConfirmation, TriggerSource, UserPoolId};
+use poolhook::item::{AttributeValue, Item};
+use poolhook::store::ItemStore as _;
+use poolhook::store::sqlite::Sqlite;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::command_line::text;
+use crate::servers::{self, PoolSeed};
+use crate::stores::{create_table, items, table};
+use crate::support::{OTHER_POOL, POOL, Place, block_on, handle};
+use emulated::{Cognito, DynamoDb, Refusal, created, is_confirmed, user, user_name};
+
+impl Place {
+    fn with_cognito(&self, url: &str, arguments: &[&str]) -> Command {
+        let mut command = self.command(arguments);
+        command.env("AWS_ENDPOINT_URL", url);
+        command
+    }
+
+    fn backfill(&self, cognito: &Cognito, arguments: &[&str]) -> Output {
+        let fast = ["backfill", POOL, "--rate=100000", "--users-rate=100"];
+        let arguments = [&fast[..], arguments].concat();
+        self.with_cognito(&cognito.url, &arguments)
+            .output()
+            .unwrap()
+    }
+
+    fn reconcile(&self, cognito: &Cognito, arguments: &[&str]) -> Output {
+        let fast = ["reconcile", POOL, "--rate=100000", "--users-rate=100"];
+        let arguments = [&fast[..], arguments].concat();
+        self.with_cognito(&cognito.url, &arguments)
+            .output()
+            .unwrap()
+    }
+
+    fn checkpoint(&self) -> std::path::PathBuf {
+        self.path().join(format!("poolhook-backfill-{POOL}.json"))
+    }
+}
+
+/// The lines for users, and the last one.
+fn lines(output: &Output) -> (Vec<Value>, Value) {
+    let (_, out, err) = text(output);
+    let mut lines: Vec<Value> = out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let last = lines.pop().unwrap_or_else(|| panic!("{err}"));
+    (lines, last)
+}
+
+/// What Cognito would have sent when this user signed up.
+fn sign_up(number: u32) -> Vec<u8> {
+    let user = user(number);
+    let attributes = user["Attributes"].as_array().unwrap().iter();
+    let mut attributes: BTreeMap<_, _> = attributes
+        .map(|attribute| (attribute["Name"].as_str().unwrap(), &attribute["Value"]))
+        .collect();
+    attributes.insert("cognito:user_status", &user["UserStatus"]);
+    let event = json!({
+        "version": "1", "region": "ap-northeast-1", "userPoolId": POOL,
+        "userName": user["Username"],
+        "callerContext": { "awsSdkVersion": "3", "clientId": "client0" },
+        "triggerSource": "PostConfirmation_ConfirmSignUp",
+        "request": { "userAttributes": attributes }, "response": {},
+    });
+    event.to_string().into_bytes()
+}
+
+#[test]
+fn a_user_is_the_event_that_signing_up_would_have_sent() {
+    let cognito = Cognito::start(130);
+    let shared = SdkConfig::builder()
+        .endpoint_url(&cognito.url)
+        .behavior_version(aws_config::BehaviorVersion::latest())
+        .credentials_provider(emulated::credentials())
+        .build();
+    let pool = UserPool::new(&shared, &UserPoolId::parse(POOL).unwrap());
+    block_on(async {
+        assert_eq!(pool.estimated_users().await.unwrap(), 130);
+        let (mut token, mut number) = (None, 0);
+        loop {
+            let page = pool.page(token.as_deref()).await.unwrap();
+            for user in &page.users {
+                let expected = PostConfirmation {
+                    trigger_source: TriggerSource::Backfill,
+                    client_id: None,
+                    ..PostConfirmation::parse(&sign_up(number)).unwrap()
+                };
+                assert_eq!(user.event, expected);
+                assert_eq!(user.confirmed, is_confirmed(number));
+                let since = user.created.duration_since(SystemTime::UNIX_EPOCH);
+                assert_eq!(since.unwrap(), Duration::from_secs(created(number)));
+                number += 1;
+            }
+            token = page.next;
+            if token.is_none() {
+                break;
+            }
+        }
+        assert_eq!(number, 130);
+        let refused = pool.page(Some("stale")).await.unwrap_err();
+        assert_eq!(refused.name(), "Cognito.BadToken");
+    });
+}
+
+/// The process's peak of resident memory, in KiB, once it has ended well.
+fn peak_kib(mut child: Child) -> (u64, Duration) {
+    let (began, mut peak) = (Instant::now(), 0);
+    let status = format!("/proc/{}/status", child.id());
+    loop {
+        let ended = child.try_wait().unwrap();
+        let text = fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        if let Some(kib) = line.and_then(|line| line.trim().strip_suffix(" kB")) {
+            peak = kib.parse().unwrap();
+        }
+        if let Some(status) = ended {
+            assert!(status.success(), "{status}");
+            return (peak, began.elapsed());
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_hundred_thousand_users_stream_through_flat_memory() {
+    // On a disk, SQLite waits a millisecond for each item, and that is all there is to measure.
+    let memory = TempDir::new_in("/dev/shm")
+        .or_else(|_| TempDir::new())
+        .unwrap();
+    let run = |users: u32| {
+        let place = Place::new(&[(POOL, "table = 'User'")]);
+        let cognito = Cognito::start(users);
+        let arguments = ["backfill", POOL, "--rate=100000", "--users-rate=100"];
+        let mut command = place.with_cognito(&cognito.url, &arguments);
+        command.env("POOLHOOK_STORE", memory.path().join(format!("{users}.db")));
+        let child = command.stderr(Stdio::null()).spawn().unwrap();
+        let (peak, took) = peak_kib(child);
+        (place, peak, took)
+    };
+    let (_, small, _) = run(10_000);
+    let (place, large, took) = run(100_000);
+
+    // The store's own limit: the same items, one after the other, and nothing else.
+    let store = Sqlite::open(&memory.path().join("limit.db")).unwrap();
+    let began = Instant::now();
+    let table = table("ap-northeast-1", "User");
+    block_on(async {
+        for number in 0..5000 {
+            let email = AttributeValue::S(format!("{}@example.com", user_name(number)));
+            let id = AttributeValue::S(user_name(number));
+            let item = Item::new([("id".to_owned(), id), ("email".to_owned(), email)]).unwrap();
+            let until = tokio::time::Instant::now() + Duration::from_secs(9);
+            store
+                .put(&table, &item, Write::Create, until)
+                .await
+                .unwrap();
+        }
+    });
+    let limit = 5000.0 / began.elapsed().as_secs_f64();
+    eprintln!(
+        "backfill: {:.0} users/s (store alone: {limit:.0} puts/s); peak {} MiB for 10,000 users, {} MiB for 100,000",
+        100_000.0 / took.as_secs_f64(),
+        small / 1024,
+        large / 1024
+    );
+    assert!(large < small + 6 * 1024, "{small} KiB, then {large} KiB");
+
+    let store = Sqlite::open(&memory.path().join("100000.db")).unwrap();
+    let stored = store.items("User").unwrap();
+    let expected: Vec<_> = (0..100_000).filter(|n| is_confirmed(*n)).collect();
+    assert_eq!(stored.len(), expected.len());
+    let by_key: BTreeMap<_, _> = stored.into_iter().map(|row| (row.key, row.item)).collect();
+    // The same users, but signing up.
+    let other = Place::new(&[(POOL, "table = 'User'")]);
+    let host = other.host();
+    for number in expected.into_iter().step_by(997) {
+        let report = handle(&host, &sign_up(number));
+        let item = serde_json::to_string(&report.trace.item.unwrap()).unwrap();
+        assert_eq!(by_key[&user_name(number)], item);
+    }
+    assert!(!place.checkpoint().exists());
+}
+
+#[test]
+fn killed_at_random_points_nothing_is_lost_and_nothing_doubled() {
+    const USERS: u32 = 3000;
+    let (cognito, dynamodb) = (Cognito::start(USERS), DynamoDb::start());
+    let place = Place::new(&[(POOL, "table = 'User'")]);
+    let start = || {
+        let arguments = [
+            "backfill",
+            POOL,
+            "--dynamodb",
+            "--rate=1500",
+            "--users-rate=100",
+        ];
+        let mut command = place.with_cognito(&cognito.url, &arguments);
+        command.env("AWS_ENDPOINT_URL_DYNAMODB", &dynamodb.url);
+        command.stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let mut random: u64 = 0x9E37_79B9;
+    let mut resumable = 0;
+    for _ in 0..7 {
+        let mut child = start();
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        thread::sleep(Duration::from_millis(100 + (random >> 33) % 500));
+        let _ = child.kill();
+        child.wait().unwrap();
+        resumable += u32::from(place.checkpoint().exists());
+    }
+    let before = cognito.requests();
+    let (code, _, err) = text(&start().wait_with_output().unwrap());
+    assert_eq!(code, Some(0), "{err}");
+    assert!(resumable > 0, "no kill has left a checkpoint");
+    assert!(err.contains("going on after"), "{err}");
+    let pages = u64::from(USERS.div_ceil(60));
+    assert!(cognito.requests() - before < pages, "it began anew");
+    assert_eq!(dynamodb.overwritten(), 0);
+    assert_rows_of(&dynamodb, USERS);
+    // Once more, from the beginning: nothing changes.
+    let (code, _, err) = text(&start().wait_with_output().unwrap());
+    assert_eq!(code, Some(0), "{err}");
+    assert!(err.contains("2940 present"), "{err}");
+    assert_eq!(dynamodb.overwritten(), 0);
+}
+
+/// Each confirmed user has the right row, and there is no other.
+fn assert_rows_of(dynamodb: &DynamoDb, users: u32) {
+    let rows = dynamodb.rows();
+    let expected: Vec<_> = (0..users).filter(|number| is_confirmed(*number)).collect();
+    for number in &expected {
+        let name = user_name(*number);
+        let row = json!({ "id": { "S": name }, "email": { "S": format!("{name}@example.com") } });
+        assert_eq!(rows.get(&name), Some(&row), "{name}");
+    }
+    assert_eq!(rows.len(), expected.len());
+}
+
+#[test]
+fn what_passes_by_itself_is_waited_for() {
+    // Cognito refuses every fifth request, the table everything for more than a put's patience.
+    let (cognito, dynamodb) = (Cognito::start(300), DynamoDb::start());
+    cognito.refuse(Refusal::OneIn(5));
+    dynamodb.throttle_for(Duration::from_secs(4));
+    let place = Place::new(&[(POOL, "table = 'User'")]);
+    let mut command = place.with_cognito(&cognito.url, &["backfill", POOL, "--dynamodb", "--json"]);
+    command.env("AWS_ENDPOINT_URL_DYNAMODB", &dynamodb.url);
+    let output = command.output().unwrap();
+    let (lines, last) = lines(&output);
+    assert_eq!((output.status.code(), lines), (Some(0), Vec::new()));
+    assert_eq!(last["summary"]["written"], 294, "{last}");
+    assert!(cognito.refused() > 0);
+    assert_rows_of(&dynamodb, 300);
+}
+
+#[test]
+fn a_share_of_the_tables_capacity_is_kept_to() {
+    let (cognito, dynamodb) = (Cognito::start(130), DynamoDb::start());
+    let place = Place::new(&[(POOL, "table = 'User'")]);
+    let arguments = ["backfill", POOL, "--dynamodb", "--capacity-share=0.5"];
+    let mut command = place.with_cognito(&cognito.url, &arguments);
+    command.env("AWS_ENDPOINT_URL_DYNAMODB", &dynamodb.url);
+    let began = Instant::now();
+    let (code, _, err) = text(&command.output().unwrap());
+    assert_eq!(code, Some(0), "{err}");
+    // 128 users have items of less than 1 KB, each a unit of 80 a second.
+    let took = began.elapsed();
+    assert!(took > Duration::from_millis(1500), "{took:?}");
+    assert!(took < Duration::from_secs(6), "{took:?}");
+    assert_rows_of(&dynamodb, 130);
+    let share = place.backfill(&cognito, &["--capacity-share=0.5"]);
+    assert!(text(&share).2.contains("cannot be used with"), "{share:?}");
+}
+
+#[test]
+fn what_does_not_pass_is_said_and_a_stale_checkpoint_begins_anew() {
+    let cognito = Cognito::start(200);
+    let place = Place::new(&[(POOL, "table = 'User'"), (OTHER_POOL, "table = 'User'")]);
+    let check = |expected: &str| {
+        let (code, out, err) = text(&place.backfill(&cognito, &[]));
+        assert_eq!((code, out.as_str()), (Some(2), ""), "{err}");
+        assert!(err.contains(expected), "{expected} is not in\n{err}");
+    };
+    cognito.refuse(Refusal::All("ResourceNotFoundException"));
+    check("Cognito.NoPool");
+    cognito.refuse(Refusal::All("AccessDeniedException"));
+    check("cognito-idp:DescribeUserPool is needed");
+    cognito.refuse(Refusal::None);
+    fs::write(place.checkpoint(), "{").unwrap();
+    check("is not a checkpoint");
+
+    let arguments = ["backfill", "eu-west-1_Unknown"];
+    let unknown = place
+        .with_cognito(&cognito.url, &arguments)
+        .output()
+        .unwrap();
+    let (code, _, err) = text(&unknown);
+    assert_eq!(code, Some(2));
+    assert!(err.contains("eu-west-1_Unknown"), "{err}");
+
+    let tally = json!({ "users": 60, "written": 60, "present": 0, "differing": 0,
+        "differingAttributes": {}, "skipped": 0, "unconfirmed": 0, "failed": 0, "failures": {} });
+    let stale = json!({ "userPoolId": POOL, "next": "stale", "soFar": tally });
+    fs::write(place.checkpoint(), stale.to_string()).unwrap();
+    let output = place.backfill(&cognito, &["--json"]);
+    assert_eq!(lines(&output).1["summary"]["written"], 196);
+    assert!(!place.checkpoint().exists());
+}
+
+#[test]
+fn ctrl_c_finishes_the_page_and_says_how_to_go_on() {
+    let cognito = Cognito::start(600);
+    let place = Place::new(&[(POOL, "table = 'User'")]);
+    let mut command = place.with_cognito(&cognito.url, &["backfill", POOL, "--rate=120"]);
+    let child = command.stderr(Stdio::piped()).spawn().unwrap();
+    // In the middle of the second page.
+    while !place.checkpoint().exists() {
+        thread::sleep(Duration::from_millis(5));
+    }
+    let interrupt = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(interrupt.unwrap().success());
+    let (code, _, err) = text(&child.wait_with_output().unwrap());
+    assert_eq!(code, Some(1), "{err}");
+    assert!(err.contains("the same command goes on from here"), "{err}");
+    assert_eq!(place.items("User").len(), 118);
+    let (code, _, err) = text(&place.backfill(&cognito, &[]));
+    assert_eq!(code, Some(0), "{err}");
+    assert!(
+        err.contains("600 users, 588 written, 12 not confirmed"),
+        "{err}"
+    );
+    assert_eq!(place.items("User").len(), 588);
+}
+
+#[test]
+fn reconcile_tells_five_kinds_apart_and_applies_one() {
+    let cognito = Cognito::start(250);
+    let place = Place::new(&[(POOL, "table = 'User'")]);
+    assert!(place.backfill(&cognito, &[]).status.success());
+    let agreed = place.reconcile(&cognito, &[]);
+    assert_eq!(agreed.status.code(), Some(0), "{agreed:?}");
+
+    let store = Sqlite::open(&place.store()).unwrap();
+    let put = |table, id: &str, email| put(&store, table, id, email);
+    put("User", &user_name(3), "other@example.com");
+    put("User", "ghost", "ghost@example.com");
+    put("Customer", "elsewhere", "elsewhere@example.com");
+    let before = place.items("User");
+    // Ten users more than have rows, and two that the plugin skips or makes too much of.
+    cognito.add(10);
+    cognito.odd(true);
+
+    let output = place.reconcile(&cognito, &["--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let (users, last) = lines(&output);
+    assert_eq!(
+        last["summary"],
+        json!({ "users": 260, "missing": 10, "present": 242, "differing": 1,
+            "differingAttributes": { "email": 1 }, "skipped": 1, "unconfirmed": 5, "failed": 1,
+            "failures": { "Item.TooLarge": 1 }, "orphaned": 1 })
+    );
+    let of = |outcome: &str| {
+        let users = users.iter().filter(|line| line["outcome"] == outcome);
+        let name = |line: &Value| line.get("userName").or(line.get("key")).cloned();
+        let names = users.map(|line| name(line).unwrap().as_str().unwrap().to_owned());
+        names.collect::<BTreeSet<_>>()
+    };
+    assert_eq!(of("missing"), (250..260).map(user_name).collect());
+    assert_eq!(of("differing"), [user_name(3)].into());
+    assert_eq!(of("failed"), [user_name(5)].into());
+    assert_eq!(of("orphaned"), ["ghost".to_owned()].into());
+    assert!(!text(&output).1.contains("example.com"), "no values");
+    assert_eq!(place.items("User"), before);
+
+    let (code, out, err) = text(&place.reconcile(&cognito, &["--apply"]));
+    assert_eq!((code, out.as_str()), (Some(1), ""), "{err}");
+    assert!(err.contains("10 missing, now written"), "{err}");
+    assert!(
+        err.contains("1 orphaned rows") && !err.contains("ghost"),
+        "{err}"
+    );
+    let after = place.items("User");
+    assert_eq!(after.len(), before.len() + 10);
+    assert!(before.iter().all(|item| after.contains(item)));
+    let (_, last) = lines(&place.reconcile(&cognito, &["--json"]));
+    assert_eq!(last["summary"]["missing"], 0);
+}
+
+#[test]
+fn orphans_are_looked_for_only_where_they_can_be_told() {
+    let cognito = Cognito::start(60);
+    let place = Place::new(&[(POOL, "table = 'User'")]);
+    place.configure(OTHER_POOL, "table = 'User'\nregion = 'ap-northeast-1'");
+    assert!(place.backfill(&cognito, &[]).status.success());
+    let output = place.reconcile(&cognito, &["--json"]);
+    assert_eq!(output.status.code(), Some(0));
+    let (_, last) = lines(&output);
+    assert_eq!(last["summary"]["orphaned"], Value::Null);
+    let why = last["orphansNotLookedFor"].as_str().unwrap();
+    assert!(
+        why.contains("another pool writes to the same table"),
+        "{why}"
+    );
+
+    // The rows of before are not in this form, so they are nobody's business.
+    place.configure(
+        POOL,
+        "table = 'User'\nkey.equals = '{userPoolId}#{userName}'",
+    );
+    let orphaned =
+        || lines(&place.reconcile(&cognito, &["--json"])).1["summary"]["orphaned"].clone();
+    assert_eq!(orphaned(), 0);
+    let store = Sqlite::open(&place.store()).unwrap();
+    for id in [
+        &format!("{POOL}#ghost"),
+        &format!("{POOL}#{}", user_name(1)),
+        POOL,
+    ] {
+        put(&store, "User", id, "somebody@example.com");
+    }
+    assert_eq!(orphaned(), 1);
+}
+
+fn put(store: &Sqlite, table: &str, id: &str, email: &str) {
+    let value = |text: &str| AttributeValue::S(text.to_owned());
+    let item = [
+        ("id".to_owned(), value(id)),
+        ("email".to_owned(), value(email)),
+    ];
+    let item = Item::new(item).unwrap();
+    let until = tokio::time::Instant::now() + Duration::from_secs(9);
+    let table = crate::stores::table("ap-northeast-1", table);
+    block_on(store.put(&table, &item, Write::Replace, until)).unwrap();
+}
+
+#[test]
+fn users_of_an_admin_reach_dynamodb() {
+    let dynalite = servers::dynalite();
+    let table = table("ap-northeast-1", "User");
+    block_on(create_table(dynalite.url(), &table));
+    let pool = PoolSeed {
+        id: POOL,
+        client_id: "client0",
+    };
+    let cognito = servers::cognito_local("http://127.0.0.1:9", &[pool]);
+    for name in ["ada", "grace", "名前"] {
+        let email = format!("{name}@example.com");
+        cognito.admin_create_user(POOL, name, &email).unwrap();
+    }
+    cognito
+        .sign_up("client0", "later", "Passw0rd!", "later@example.com")
+        .unwrap();
+    let place = Place::new(&[(POOL, "table = 'User'")]);
+    let run = |arguments: &[&str]| {
+        let mut command = place.with_cognito(cognito.url(), arguments);
+        command.env("AWS_ENDPOINT_URL_DYNAMODB", dynalite.url());
+        text(&command.output().unwrap())
+    };
+    let (code, _, err) = run(&["backfill", POOL, "--dynamodb", "--capacity-share=0.5"]);
+    assert_eq!(code, Some(2));
+    assert!(err.contains("on-demand"), "{err}");
+    let (code, _, err) = run(&["backfill", POOL, "--dynamodb", "--dry-run"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(err.contains("3 to be written"), "{err}");
+    assert!(block_on(items(dynalite.url(), &table)).is_empty());
+    let (code, _, err) = run(&["backfill", POOL, "--dynamodb"]);
+    assert_eq!(code, Some(0), "{err}");
+    let written = block_on(items(dynalite.url(), &table)).into_iter();
+    let written: BTreeSet<_> = written.map(|item| item.to_string()).collect();
+    let expected = ["ada", "grace", "名前"].map(|name| {
+        json!({ "email": { "S": format!("{name}@example.com") }, "id": { "S": name } }).to_string()
+    });
+    assert_eq!(written, expected.into());
+    let (code, _, err) = run(&["reconcile", POOL, "--dynamodb"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(
+        err.contains("3 present") && err.contains("0 orphaned"),
+        "{err}"
+    );
+}
