@@ -18,6 +18,7 @@ mod config;
 mod cuts;
 mod default_plugin;
 mod events;
+mod faults;
 mod fences;
 mod hostile;
 mod lab;
