@@ -99,24 +99,37 @@ impl DeadLetters {
 
     /// Keeps a letter. Of an event that is kept already (Cognito tried again) the
     /// attempt is added to the letter that is there.
+    ///
+    /// Tries until it is seen to be kept: a failed condition is no proof of that,
+    /// as S3 may refuse two writes at a time, and a replay may just have removed
+    /// the letter. The caller knows how long.
     pub async fn keep(&self, pool: &UserPoolId, letter: &DeadLetter) -> Result<(), BlobError> {
         let key = key(pool, letter);
-        let put = self.blobs.put(&key, json(letter), Condition::Absent);
-        if put.await? == Stored::Written {
-            return Ok(());
+        loop {
+            let put = self.blobs.put(&key, json(letter), Condition::Absent);
+            if put.await? == Stored::Written {
+                return Ok(());
+            }
+            match self.read(&key).await {
+                Ok(Some((kept, etag))) => {
+                    self.add(&key, kept, etag, &letter.attempts).await;
+                    return Ok(());
+                }
+                Ok(None) => {}
+                Err(DeadLetterError::Blobs(error)) => return Err(error),
+                // Something lies there, and only we write there.
+                Err(DeadLetterError::Damaged { .. }) => return Ok(()),
+            }
         }
-        // It is kept. That it tells of each attempt is not worth a failure.
-        if let Ok(Some((mut kept, etag))) = self.read(&key).await
-            && kept.attempts.len() < MAX_ATTEMPTS
-            && !letter
-                .attempts
-                .iter()
-                .all(|attempt| kept.attempts.contains(attempt))
-        {
-            kept.attempts.extend(letter.attempts.iter().cloned());
-            let _ = self.blobs.put(&key, json(&kept), Condition::Is(etag)).await;
+    }
+
+    /// That a letter tells of each attempt is not worth a failure.
+    async fn add(&self, key: &Key, mut kept: DeadLetter, etag: ETag, attempts: &[Attempt]) {
+        let is_new = |attempt: &Attempt| !kept.attempts.contains(attempt);
+        if kept.attempts.len() < MAX_ATTEMPTS && attempts.iter().any(is_new) {
+            kept.attempts.extend(attempts.iter().cloned());
+            let _ = self.blobs.put(key, json(&kept), Condition::Is(etag)).await;
         }
-        Ok(())
     }
 
     /// The letters of a pool or, without one, of all, by pool and date.
