@@ -60,8 +60,8 @@ pub(crate) fn state(person: &Person, answers: &[Answer], lines: &Lines) -> State
         let outcome = line.map_or("failed", |line| line["outcome"].as_str().unwrap());
         outcomes.insert(outcome);
         match (&answer.end, line) {
-            (End::Event(bytes), Some(line)) => {
-                assert_eq!(bytes, &person.event, "{line}");
+            (End::Event(event), Some(line)) => {
+                assert_eq!(event, &person.event, "{line}");
                 assert_ne!(outcome, "failed", "{line}");
             }
             (End::Error(name), Some(line)) => {

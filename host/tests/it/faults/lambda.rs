@@ -31,7 +31,7 @@ const EVENTS: usize = 40;
 /// An invocation.
 struct Job {
     id: String,
-    event: Vec<u8>,
+    event: String,
     /// The environment dies so long after it was given the event.
     dies: Option<Duration>,
     answer: oneshot::Sender<Answer>,
@@ -49,8 +49,8 @@ pub(crate) struct Answer {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// With these bytes.
-    Event(Vec<u8>),
+    /// With this.
+    Event(String),
     /// With an error of this name.
     Error(String),
     /// The process could not start, for an error of this name.
@@ -88,12 +88,7 @@ impl Lambda {
         }
     }
 
-    pub(crate) async fn invoke(
-        &self,
-        id: String,
-        event: Vec<u8>,
-        dies: Option<Duration>,
-    ) -> Answer {
+    pub(crate) async fn invoke(&self, id: String, event: String, dies: Option<Duration>) -> Answer {
         let (answer, answered) = oneshot::channel();
         let job = Job {
             id,
@@ -129,7 +124,7 @@ struct Environment {
 
 /// A `bootstrap`, and the Runtime API that it alone talks to. Dropped, both are gone.
 struct Process {
-    events: mpsc::Sender<(String, Vec<u8>)>,
+    events: mpsc::Sender<(String, String)>,
     told: mpsc::Receiver<Told>,
     handled: usize,
     _child: Child,
@@ -244,7 +239,7 @@ impl Process {
                 Some(Told::Answered(id, kind, body)) => {
                     assert_eq!(id, asked);
                     return match kind.as_str() {
-                        "response" => End::Event(body),
+                        "response" => End::Event(String::from_utf8(body).unwrap()),
                         _ => End::Error(error_type(&body)),
                     };
                 }
@@ -260,7 +255,7 @@ fn error_type(body: &[u8]) -> String {
     error["errorType"].as_str().unwrap().to_owned()
 }
 
-type Events = Arc<Mutex<mpsc::Receiver<(String, Vec<u8>)>>>;
+type Events = Arc<Mutex<mpsc::Receiver<(String, String)>>>;
 type Api = State<(Events, mpsc::Sender<Told>)>;
 
 async fn next(State((events, tell)): Api) -> Response {

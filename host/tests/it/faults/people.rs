@@ -67,7 +67,7 @@ pub(crate) struct Person {
     pub(crate) kind: Kind,
     pub(crate) name: String,
     pub(crate) table: &'static str,
-    pub(crate) event: Vec<u8>,
+    pub(crate) event: String,
     /// The row that they must have, if any.
     pub(crate) row: Option<Value>,
     chance: u64,
@@ -132,7 +132,7 @@ impl Person {
             kind,
             name,
             table,
-            event: event.to_string().into_bytes(),
+            event: event.to_string(),
             row,
             chance,
         }
@@ -140,7 +140,7 @@ impl Person {
 
     /// As a letter's key tells it.
     pub(crate) fn digest(&self) -> String {
-        Digest::of(&self.event).to_string()
+        Digest::of(self.event.as_bytes()).to_string()
     }
 
     /// As Cognito does it: after an error, or no answer within 5 s, again, up to
