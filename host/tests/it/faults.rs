@@ -12,10 +12,10 @@ mod proxy;
 
 use std::collections::HashSet;
 use std::env;
+use std::ops::Range;
 use std::process::Stdio;
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use poolhook::config::Table;
 use serde_json::{Value, json};
@@ -45,9 +45,8 @@ fn every_event_has_one_end_and_replay_leaves_nobody_without_a_row() {
         world.put_row(person);
     }
 
-    let began = Instant::now();
-    let (told, lines) = world.sign_up(people, 16, Weather::Rough(seed));
-    eprintln!("{:.0?}", began.elapsed());
+    let (told, lines) = world.sign_up(16, vec![(Weather::Rough(seed), people)]);
+    let told = told.concat();
     for (fate, times) in world.proxy.fates() {
         eprintln!("{times:6} {fate}");
     }
@@ -61,17 +60,17 @@ fn every_event_has_one_end_and_replay_leaves_nobody_without_a_row() {
     assert!(times.percentile(100) < AT_MOST);
 
     // Killed at any point, and run again.
-    for round in ["1", "2", "3", "4"] {
-        let after = 100 + below(1500, seed, &["kill", round]);
-        world.replay_and_kill(Duration::from_millis(after));
-        let left = world.letters();
-        eprintln!(
-            "replay, killed after {after} ms: {} letters left",
-            left.len()
-        );
-        // What is no longer kept is there.
-        check(&told, &lines, &world.rows(), &digests(&letters));
+    let mut left = letters.clone();
+    for round in 1..=6 {
+        // A letter is one request to four.
+        let most = 2 * left.len() as u64;
+        let after = 1 + below(most, seed, &["kill", &round.to_string()]);
+        let killed = world.replay_and_kill(after);
+        left = world.letters();
+        let (what, count) = (if killed { "killed" } else { "done" }, left.len());
+        eprintln!("replay, {what} after {after} requests: {count} letters left");
         gone_are_there(&told, &letters, &left, &world.rows());
+        check_puts(&told, &world.proxy.puts());
     }
     world.replay();
 
@@ -102,53 +101,63 @@ fn every_event_has_one_end_and_replay_leaves_nobody_without_a_row() {
 #[test]
 fn whatever_hangs_every_answer_comes_in_time() {
     let world = World::new();
-    let people = |kind, range: std::ops::Range<usize>| {
-        range.map(move |number| Person::new(1, kind, number % POOLS.len(), number))
+    let people = |range: Range<usize>| -> Vec<_> {
+        let person = |number| Person::new(1, Kind::SignsUp, number % POOLS.len(), number);
+        range.map(person).collect()
     };
-    let accepting = |range: std::ops::Range<usize>| {
-        range.map(|number| Person::new(1, Kind::SignsUp, 2 * (number % 2), number))
+    let accepting = |range: Range<usize>| -> Vec<_> {
+        let person = |number| Person::new(1, Kind::SignsUp, 2 * (number % 2), number);
+        range.map(person).collect()
     };
-    let run = |what, people: Vec<Person>, weather| {
-        let (told, lines) = world.sign_up(people, 8, weather);
-        let times = Times::new(&told);
+    // The calm comes first, so that what follows meets warm processes, and cold ones
+    // where those have gone.
+    let (calm, throttled) = (people(0..400), accepting(400..640));
+    let hanging = accepting(800..816);
+    let stages = vec![
+        (Weather::Calm, calm),
+        (Weather::Throttled, throttled),
+        (Weather::NoDynamoDb, hanging),
+        (Weather::Stumbling, accepting(832..848)),
+        (Weather::Nothing, accepting(848..856)),
+    ];
+    let (warm, lines) = world.sign_up(8, stages);
+    let states = |what: &str, told: &[Told], lines: &Lines, letters: &HashSet<String>| {
+        let times = Times::new(told);
         times.print(what);
         assert!(times.percentile(100) < AT_MOST, "{what}");
-        let states = check(&told, &lines, &world.rows(), &digests(&world.letters()));
+        let states = check(told, lines, &world.rows(), letters);
         eprintln!("{what}: {states:?}");
-        (told, states)
+        let mut states = states.into_keys();
+        let state = states.next().unwrap();
+        assert_eq!(states.next(), None, "{what}");
+        state
     };
+    let [calm, throttled, hanging, stumbling, nothing] = &warm[..] else {
+        unreachable!()
+    };
+    let letters = digests(&world.letters());
+    for (what, told, state) in [
+        ("calm", calm, State::Written),
+        ("throttled", throttled, State::DeadLettered),
+        ("DynamoDB hangs", hanging, State::DeadLettered),
+        (
+            "DynamoDB hangs, S3 stumbles",
+            stumbling,
+            State::DeadLettered,
+        ),
+        ("all hangs", nothing, State::Rejected),
+    ] {
+        assert_eq!(states(what, told, &lines, &letters), state, "{what}");
+    }
 
-    let (told, states) = run(
-        "calm",
-        people(Kind::SignsUp, 0..400).collect(),
-        Weather::Calm,
-    );
-    assert_eq!(states.get(&State::Written), Some(&told.len()));
-    let (told, states) = run(
-        "throttled",
-        accepting(400..800).collect(),
-        Weather::Throttled,
-    );
-    assert_eq!(states.get(&State::DeadLettered), Some(&told.len()));
-    let (told, states) = run(
-        "DynamoDB hangs",
-        accepting(800..848).collect(),
-        Weather::Hanging {
-            dynamodb: true,
-            s3: false,
-        },
-    );
-    assert_eq!(states.get(&State::DeadLettered), Some(&told.len()));
-    let (told, states) = run(
-        "S3 hangs",
-        people(Kind::SignsUp, 848..872).collect(),
-        Weather::Hanging {
-            dynamodb: false,
-            s3: true,
-        },
-    );
-    // No process can start, and each says why.
-    assert_eq!(states.get(&State::Rejected), Some(&told.len()));
+    for (what, weather, range, state) in [
+        ("cold, S3 hangs", Weather::NoS3, 856..864, State::Rejected),
+        ("cold, slow", Weather::Slow, 864..872, State::DeadLettered),
+    ] {
+        let (told, lines) = world.sign_up(8, vec![(weather, accepting(range))]);
+        let letters = digests(&world.letters());
+        assert_eq!(states(what, &told.concat(), &lines, &letters), state);
+    }
 }
 
 fn from_env(name: &str, default: u64) -> u64 {
@@ -188,33 +197,20 @@ impl World {
         }
     }
 
-    /// Everybody signs up in this weather, in a function of so many environments.
+    /// Everybody signs up, in one weather after the other, in one function of so
+    /// many environments.
     fn sign_up(
         &self,
-        people: Vec<Person>,
         environments: usize,
-        weather: Weather,
-    ) -> (Vec<Told>, Lines) {
+        stages: Vec<(Weather, Vec<Person>)>,
+    ) -> (Vec<Vec<Told>>, Lines) {
         let folder = self.cloud.folder();
-        self.proxy.set(weather);
         let (told, log) = self.runtime.block_on(async {
-            let lambda = Lambda::start(environments, folder.path(), &self.proxy.url);
-            let lambda = Arc::new(lambda);
-            let at_a_time = Arc::new(Semaphore::new(environments));
-            let rough = matches!(weather, Weather::Rough(_));
-            let mut going_on = Vec::new();
-            for person in people {
-                let turn = Arc::clone(&at_a_time).acquire_owned().await.unwrap();
-                let lambda = Arc::clone(&lambda);
-                going_on.push(tokio::spawn(async move {
-                    let answers = person.confirm(&lambda, rough).await;
-                    drop(turn);
-                    (person, answers)
-                }));
-            }
+            let lambda = Arc::new(Lambda::start(environments, folder.path(), &self.proxy.url));
             let mut told = Vec::new();
-            for one in going_on {
-                told.push(one.await.unwrap());
+            for (weather, people) in stages {
+                self.proxy.set(weather);
+                told.push(confirm_all(&lambda, environments, people, weather).await);
             }
             let log = Arc::into_inner(lambda).unwrap().end().await;
             (told, log)
@@ -282,12 +278,50 @@ impl World {
         eprintln!("replay: {}", said.lines().last().unwrap_or_default());
     }
 
-    fn replay_and_kill(&self, after: Duration) {
-        let mut replay = self.replaying().stderr(Stdio::null()).spawn().unwrap();
-        thread::sleep(after);
-        replay.kill().unwrap();
-        replay.wait().unwrap();
+    /// Ends it as soon as it has made so many requests; says whether it was still
+    /// at work.
+    fn replay_and_kill(&self, after: u64) -> bool {
+        let mut replay = self.replaying();
+        replay.stderr(Stdio::null());
+        let work = async {
+            let mut replay = tokio::process::Command::from(replay);
+            let requests = self.proxy.after(after);
+            let mut replay = replay.spawn().unwrap();
+            tokio::select! {
+                () = requests => {
+                    replay.kill().await.unwrap();
+                    true
+                }
+                _ = replay.wait() => false,
+            }
+        };
+        self.runtime.block_on(work)
     }
+}
+
+async fn confirm_all(
+    lambda: &Arc<Lambda>,
+    at_a_time: usize,
+    people: Vec<Person>,
+    weather: Weather,
+) -> Vec<Told> {
+    let at_a_time = Arc::new(Semaphore::new(at_a_time));
+    let rough = matches!(weather, Weather::Rough(_));
+    let mut going_on = Vec::new();
+    for person in people {
+        let turn = Arc::clone(&at_a_time).acquire_owned().await.unwrap();
+        let lambda = Arc::clone(lambda);
+        going_on.push(tokio::spawn(async move {
+            let answers = person.confirm(&lambda, rough).await;
+            drop(turn);
+            (person, answers)
+        }));
+    }
+    let mut told = Vec::new();
+    for one in going_on {
+        told.push(one.await.unwrap());
+    }
+    told
 }
 
 /// The digests of the letters' events.

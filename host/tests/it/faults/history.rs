@@ -204,11 +204,11 @@ impl Times {
 
     pub(crate) fn print(&self, what: &str) {
         eprintln!(
-            "{what}: {} answers, p50 {:.0?}, p99 {:.0?}, max {:.0?}",
+            "{what}: {} answers, p50 {} ms, p99 {} ms, max {} ms",
             self.0.len(),
-            self.percentile(50),
-            self.percentile(99),
-            self.percentile(100),
+            self.percentile(50).as_millis(),
+            self.percentile(99).as_millis(),
+            self.percentile(100).as_millis(),
         );
     }
 }

@@ -44,7 +44,6 @@ pub(crate) struct Answer {
     pub(crate) end: End,
     /// From the event's arrival, a cold start included.
     pub(crate) took: Duration,
-    pub(crate) cold: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -160,8 +159,7 @@ impl Environment {
                 return;
             };
             let began = Instant::now();
-            let cold = self.process.is_none();
-            if cold {
+            if self.process.is_none() {
                 self.process = Some(self.start().await);
             }
             let process = self.process.as_mut().unwrap();
@@ -181,7 +179,6 @@ impl Environment {
                 id: job.id,
                 end,
                 took: began.elapsed(),
-                cold,
             });
         }
     }

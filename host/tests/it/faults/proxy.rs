@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 use super::dice::below;
 
@@ -19,6 +20,8 @@ pub(crate) enum Fate {
     Fail,
     /// S3's answer where two conditional writes meet: neither has to win.
     Conflict,
+    /// Passes, after a while.
+    Dawdle,
     Hang,
     CutBefore,
     CutAfter,
@@ -33,11 +36,16 @@ pub(crate) enum Weather {
     Rough(u64),
     /// Every `PutItem` is throttled.
     Throttled,
-    /// These services take requests and never answer.
-    Hanging {
-        dynamodb: bool,
-        s3: bool,
-    },
+    /// DynamoDB never answers.
+    NoDynamoDb,
+    /// S3 never answers.
+    NoS3,
+    /// Neither does.
+    Nothing,
+    /// DynamoDB never answers, and S3 not when it is first asked for a thing.
+    Stumbling,
+    /// DynamoDB never answers, and S3 late.
+    Slow,
 }
 
 /// A `PutItem` that reached the table, and its answer there.
@@ -62,6 +70,8 @@ struct State {
     asked: Mutex<HashMap<String, u64>>,
     puts: Mutex<Vec<Put>>,
     fates: Mutex<HashMap<String, u64>>,
+    /// How many there were.
+    requests: watch::Sender<u64>,
 }
 
 impl Proxy {
@@ -75,6 +85,7 @@ impl Proxy {
             asked: Mutex::default(),
             puts: Mutex::default(),
             fates: Mutex::default(),
+            requests: watch::Sender::new(0),
         });
         let of_all = Arc::clone(&state);
         tokio::spawn(async move {
@@ -95,6 +106,13 @@ impl Proxy {
         self.state.puts.lock().unwrap().clone()
     }
 
+    /// Waits until so many more requests have come.
+    pub(crate) async fn after(&self, more: u64) {
+        let mut requests = self.state.requests.subscribe();
+        let enough = *requests.borrow_and_update() + more;
+        requests.wait_for(|now| *now >= enough).await.unwrap();
+    }
+
     /// How many requests came to what.
     pub(crate) fn fates(&self) -> Vec<(String, u64)> {
         let fates = self.state.fates.lock().unwrap();
@@ -111,6 +129,7 @@ impl State {
             let fate = self.fate(&request);
             let count = format!("{} {fate:?}", request.what());
             *self.fates.lock().unwrap().entry(count).or_default() += 1;
+            self.requests.send_modify(|requests| *requests += 1);
             let answer = match fate {
                 Fate::CutBefore => return None,
                 Fate::Hang => return hang().await,
@@ -119,6 +138,10 @@ impl State {
                 Fate::Conflict => {
                     let code = "<Error><Code>ConditionalRequestConflict</Code></Error>";
                     answer("409 Conflict", code)
+                }
+                Fate::Dawdle => {
+                    tokio::time::sleep(Duration::from_millis(700)).await;
+                    self.forward(&request).await?
                 }
                 Fate::Pass | Fate::CutAfter | Fate::LoseAnswer => self.forward(&request).await?,
             };
@@ -137,18 +160,29 @@ impl State {
             Weather::Calm => Fate::Pass,
             Weather::Throttled if item => Fate::Throttle,
             Weather::Throttled => Fate::Pass,
-            Weather::Hanging { dynamodb, s3 } => {
-                let hangs = if item { dynamodb } else { s3 };
-                if hangs { Fate::Hang } else { Fate::Pass }
-            }
+            Weather::NoS3 if item => Fate::Pass,
+            Weather::NoDynamoDb if !item => Fate::Pass,
+            Weather::Slow if !item => Fate::Dawdle,
+            Weather::Stumbling if !item && self.asked(&request.name()) > 1 => Fate::Pass,
+            Weather::NoS3
+            | Weather::NoDynamoDb
+            | Weather::Nothing
+            | Weather::Slow
+            | Weather::Stumbling => Fate::Hang,
             Weather::Rough(seed) => {
                 let name = request.name();
-                let mut asked = self.asked.lock().unwrap();
-                let nth = asked.entry(name.clone()).or_default();
-                *nth += 1;
-                rough(seed, request, &name, &nth.to_string())
+                let nth = self.asked(&name).to_string();
+                rough(seed, request, &name, &nth)
             }
         }
+    }
+
+    /// How often this was asked for, this time included.
+    fn asked(&self, name: &str) -> u64 {
+        let mut asked = self.asked.lock().unwrap();
+        let times = asked.entry(name.to_owned()).or_default();
+        *times += 1;
+        *times
     }
 
     /// Over a connection of its own, to its end.
