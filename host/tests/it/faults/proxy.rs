@@ -46,6 +46,8 @@ pub(crate) enum Weather {
     Stumbling,
     /// DynamoDB never answers, and S3 late.
     Slow,
+    /// Every `PutItem` is throttled, and a blob's first write meets another one.
+    Conflicting,
 }
 
 /// A `PutItem` that reached the table, and its answer there.
@@ -158,8 +160,11 @@ impl State {
         let item = request.item.is_some();
         match weather {
             Weather::Calm => Fate::Pass,
-            Weather::Throttled if item => Fate::Throttle,
-            Weather::Throttled => Fate::Pass,
+            Weather::Throttled | Weather::Conflicting if item => Fate::Throttle,
+            Weather::Conflicting if request.is_new_blob() && self.asked(&request.name()) == 1 => {
+                Fate::Conflict
+            }
+            Weather::Throttled | Weather::Conflicting => Fate::Pass,
             Weather::NoS3 if item => Fate::Pass,
             Weather::NoDynamoDb if !item => Fate::Pass,
             Weather::Slow if !item => Fate::Dawdle,
@@ -227,13 +232,12 @@ fn rough(seed: u64, request: &Request, name: &str, nth: &str) -> Fate {
     if below(100, seed, &["fault", name, nth]) >= percent {
         return Fate::Pass;
     }
-    let conditional = request.head.contains("\r\nif-none-match: *");
     match below(100, seed, &["kind", name, nth]) {
         // A table that is too small is so for all of an event's time.
         _ if request.item.is_some() && luck >= 93 => Fate::Throttle,
         0..30 => Fate::Throttle,
         30..50 => Fate::Fail,
-        50..60 if conditional => Fate::Conflict,
+        50..60 if request.is_new_blob() => Fate::Conflict,
         50..67 => Fate::CutBefore,
         67..84 => Fate::CutAfter,
         84..92 => Fate::Hang,
@@ -293,6 +297,10 @@ impl Request {
         let mut words = name.split([' ', '/', '?']).filter(|word| !word.is_empty());
         let method = words.next().unwrap_or_default();
         format!("{method} {}", words.nth(1).unwrap_or_default())
+    }
+
+    fn is_new_blob(&self) -> bool {
+        self.head.contains("\r\nif-none-match: *")
     }
 
     fn throttled(&self) -> Vec<u8> {
