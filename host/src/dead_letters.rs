@@ -3,10 +3,13 @@
 //! One blob an event, `dead-letters/<user pool id>/<date>/<digest of the event>.json`.
 //! It holds personal data.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use tokio::time::sleep;
 
 use crate::blobs::{BlobError, Blobs, Condition, ETag, Key, Listed, Read, Stored};
 use crate::config::PluginName;
@@ -19,6 +22,8 @@ use crate::timestamp::Timestamp;
 pub const DEAD_LETTERS: &str = "dead-letters/";
 /// The largest letter: an event, and what is said of it.
 const MAX_LETTER_BYTES: u64 = MAX_EVENT_BYTES as u64 + (64 << 10);
+/// What a write takes as a rule is a fraction of this.
+const SECOND_TRY: Duration = Duration::from_millis(300);
 /// So many attempts are told of one event.
 const MAX_ATTEMPTS: usize = 20;
 
@@ -99,24 +104,51 @@ impl DeadLetters {
 
     /// Keeps a letter. Of an event that is kept already (Cognito tried again) the
     /// attempt is added to the letter that is there.
+    ///
+    /// Where that takes long, it is tried a second time beside the first: one request
+    /// that hangs must not lose an event, nor a store that is slow.
     pub async fn keep(&self, pool: &UserPoolId, letter: &DeadLetter) -> Result<(), BlobError> {
+        let mut first = pin!(self.try_to_keep(pool, letter));
+        let mut second = pin!(async {
+            sleep(SECOND_TRY).await;
+            self.try_to_keep(pool, letter).await
+        });
+        tokio::select! {
+            kept = &mut first => if kept.is_ok() { kept } else { second.await },
+            kept = &mut second => if kept.is_ok() { kept } else { first.await },
+        }
+    }
+
+    /// Tries until it is seen to be kept: a failed condition is no proof of that,
+    /// as S3 may refuse two writes at a time, and a replay may just have removed
+    /// the letter. The caller knows how long.
+    async fn try_to_keep(&self, pool: &UserPoolId, letter: &DeadLetter) -> Result<(), BlobError> {
         let key = key(pool, letter);
-        let put = self.blobs.put(&key, json(letter), Condition::Absent);
-        if put.await? == Stored::Written {
-            return Ok(());
+        loop {
+            let put = self.blobs.put(&key, json(letter), Condition::Absent);
+            if put.await? == Stored::Written {
+                return Ok(());
+            }
+            match self.read(&key).await {
+                Ok(Some((kept, etag))) => {
+                    self.add(&key, kept, etag, &letter.attempts).await;
+                    return Ok(());
+                }
+                Ok(None) => {}
+                Err(DeadLetterError::Blobs(error)) => return Err(error),
+                // Something lies there, and only we write there.
+                Err(DeadLetterError::Damaged { .. }) => return Ok(()),
+            }
         }
-        // It is kept. That it tells of each attempt is not worth a failure.
-        if let Ok(Some((mut kept, etag))) = self.read(&key).await
-            && kept.attempts.len() < MAX_ATTEMPTS
-            && !letter
-                .attempts
-                .iter()
-                .all(|attempt| kept.attempts.contains(attempt))
-        {
-            kept.attempts.extend(letter.attempts.iter().cloned());
-            let _ = self.blobs.put(&key, json(&kept), Condition::Is(etag)).await;
+    }
+
+    /// That a letter tells of each attempt is not worth a failure.
+    async fn add(&self, key: &Key, mut kept: DeadLetter, etag: ETag, attempts: &[Attempt]) {
+        let is_new = |attempt: &Attempt| !kept.attempts.contains(attempt);
+        if kept.attempts.len() < MAX_ATTEMPTS && attempts.iter().any(is_new) {
+            kept.attempts.extend(attempts.iter().cloned());
+            let _ = self.blobs.put(key, json(&kept), Condition::Is(etag)).await;
         }
-        Ok(())
     }
 
     /// The letters of a pool or, without one, of all, by pool and date.

@@ -21,7 +21,7 @@ use crate::report::{Kept, Report, Step, Trace};
 use crate::store::ItemStore;
 
 /// What is left of an event's time for its dead letter, whatever else hangs.
-const KEEPING: Duration = Duration::from_millis(800);
+const KEEPING: Duration = Duration::from_secs(1);
 
 /// One host for any number of user pools.
 pub struct Host<Items> {

@@ -22,9 +22,9 @@ mod replay;
 use std::ffi::OsStr;
 use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
-use std::{env, fmt};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+use std::{env, fmt, mem};
 
 use futures_util::FutureExt as _;
 use lambda_runtime::tower::layer::layer_fn;
@@ -57,6 +57,8 @@ const CONFIG: &str = "POOLHOOK_CONFIG";
 const BLOBS: &str = "POOLHOOK_BLOBS";
 /// What is left of an invocation's time to post the answer.
 const TO_ANSWER: Duration = Duration::from_millis(200);
+/// Config that takes longer to read than this is an error, which ends the process.
+const LONGEST_COLD_START: Duration = Duration::from_secs(2);
 /// Looking for newer configs and releases may keep the function from its next
 /// event for so long; it is done long before, as a rule.
 const SETTLE: Duration = Duration::from_secs(1);
@@ -84,10 +86,11 @@ async fn serve() -> Result<(), Error> {
     if env::var_os("_HANDLER").is_some_and(|handler| handler == REPLAY) {
         return replay::serve(place().await?).await;
     }
-    let trigger = Trigger {
+    let began = Instant::now();
+    let mut trigger = Trigger {
         runtime_api: PooledClient::builder().build(),
+        cold_start: Mutex::default(),
     };
-    let trigger = Arc::new(trigger);
     let host = match host().await {
         Ok(host) => Arc::new(host),
         Err(failure) => {
@@ -98,6 +101,8 @@ async fn serve() -> Result<(), Error> {
             return Err(failure.error_message.into());
         }
     };
+    trigger.cold_start = Mutex::new(began.elapsed());
+    let trigger = Arc::new(trigger);
     let answer = layer_fn(|_| {
         let (trigger, host) = (Arc::clone(&trigger), Arc::clone(&host));
         service_fn(move |invocation| {
@@ -170,6 +175,8 @@ fn artifact_files(config: &HostConfig) -> Option<ArtifactFiles> {
 /// What answers invocations.
 struct Trigger {
     runtime_api: PooledClient,
+    /// How long the first event has been waiting while the process started.
+    cold_start: Mutex<Duration>,
 }
 
 impl Trigger {
@@ -185,7 +192,9 @@ impl Trigger {
         } = invocation;
         // A panic in a library is one event's failure, not the process's end.
         // Boxed, as the future is large and would be copied on its way to be polled.
-        let delivery = host.deliver(&body, time_left(&context));
+        let mut delivery = host.deliver(&body, time_left(&context));
+        let until = delivery.until.checked_sub(self.waited());
+        delivery.until = until.unwrap_or(delivery.until);
         let handle = Box::pin(host.handle(delivery));
         let handled = AssertUnwindSafe(handle).catch_unwind();
 
@@ -231,6 +240,17 @@ impl Trigger {
             println!("{}", notice.log_line());
         }
         Ok(())
+    }
+
+    /// How long this event has been waiting before it came here. An environment that
+    /// was started ahead has kept nobody waiting, and is not told apart: so an event
+    /// is left with some time in any case.
+    fn waited(&self) -> Duration {
+        let mut cold_start = self
+            .cold_start
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        mem::take(&mut *cold_start).min(LONGEST_COLD_START)
     }
 
     /// Posts to the Runtime API. If it refuses (the invocation has timed out,

@@ -57,6 +57,17 @@ impl Patience {
         })
     }
 
+    /// The SDK's own backoff is up to a second before the first retry.
+    fn retries(self) -> RetryConfig {
+        let standard = RetryConfig::standard();
+        match self {
+            Self::SignUp => standard
+                .with_initial_backoff(Duration::from_millis(50))
+                .with_max_backoff(Duration::from_millis(500)),
+            Self::Batch => standard,
+        }
+    }
+
     fn all(self) -> Duration {
         Duration::from_secs(match self {
             Self::SignUp => 2,
@@ -74,7 +85,7 @@ impl S3 {
             .operation_attempt_timeout(patience.attempt());
         let config = Builder::from(shared)
             .timeout_config(timeouts.build())
-            .retry_config(RetryConfig::standard());
+            .retry_config(patience.retries());
         Self {
             client: Client::from_conf(config.build()),
             bucket,

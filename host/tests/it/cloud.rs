@@ -1,12 +1,14 @@
 //! What publishing works on, for its tests: S3 and DynamoDB, and small plugins.
 
 use std::fs;
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use poolhook::config::Table;
 use poolhook::digest::Digest;
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::hostile::component;
 use crate::servers::{self, Server};
@@ -52,10 +54,22 @@ impl Cloud {
         self.place.serve(&arguments, &self.env())
     }
 
+    /// `poolhook`, with this AWS.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.place.command(arguments);
+        command.envs(self.env());
+        command
+    }
+
+    /// A folder, for as long as it is held.
+    pub(crate) fn folder(&self) -> TempDir {
+        TempDir::new_in(self.place.path()).unwrap()
+    }
+
     /// `poolhook plugin`, on the bucket.
     pub(crate) fn plugin(&self, arguments: &[&str]) -> Ran {
-        let mut command = self.place.command(&["plugin"]);
-        command.args(arguments).args(BLOBS).envs(self.env());
+        let mut command = self.command(&["plugin"]);
+        command.args(arguments).args(BLOBS);
         let output = command.output().unwrap();
         Ran {
             code: output.status.code().unwrap(),

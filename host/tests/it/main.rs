@@ -20,6 +20,7 @@ mod cuts;
 mod dead_letters;
 mod default_plugin;
 mod events;
+mod faults;
 mod fences;
 mod hostile;
 mod lab;

@@ -1,0 +1,20 @@
+//! Chance by a seed: what happens to a thing depends on the seed and on the thing's
+//! name, never on what else goes on at the time.
+
+/// A number for these words: splitmix64 over their bytes.
+pub(crate) fn roll(seed: u64, words: &[&str]) -> u64 {
+    let bytes = words.iter().flat_map(|word| word.bytes().chain([0]));
+    bytes.fold(mix(seed), |state, byte| mix(state ^ u64::from(byte)))
+}
+
+/// The same, below `sides`.
+pub(crate) fn below(sides: u64, seed: u64, words: &[&str]) -> u64 {
+    roll(seed, words) % sides
+}
+
+fn mix(state: u64) -> u64 {
+    let z = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}

@@ -1,0 +1,176 @@
+//! Who signs up, and what must become of each.
+
+use std::time::Duration;
+
+use poolhook::digest::Digest;
+use serde_json::{Value, json};
+
+use super::dice::{below, roll};
+use super::lambda::{Answer, End, Lambda};
+
+/// What holds for a person, whatever goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Gets a row.
+    SignsUp,
+    /// Has another row already, which stays.
+    IsThere,
+    /// Only resets a password.
+    Resets,
+    /// Has no email: the default plugin skips it.
+    HasNoEmail,
+    /// The plugin traps on it.
+    IsRefused,
+    /// Is of a pool that nobody has configured.
+    IsUnknown,
+    /// Comes in an event that is none.
+    IsMalformed,
+}
+
+/// Pools by id, with their configs, tables and the shape of their items.
+pub(crate) const POOLS: [Pool; 4] = [
+    Pool {
+        id: "us-east-1_Accepts",
+        config: "table = 'Accept'\non-failure = 'accept'",
+        table: "Accept",
+    },
+    Pool {
+        id: "us-east-1_Rejects",
+        config: "table = 'Reject'\non-failure = 'reject'",
+        table: "Reject",
+    },
+    Pool {
+        id: "us-east-1_Mapped",
+        config: "table = 'Mapped'\nplugin = 'acme'",
+        table: "Mapped",
+    },
+    Pool {
+        id: "us-east-1_Picky",
+        config: "table = 'Picky'\nplugin = 'acme'\non-failure = 'reject'",
+        table: "Picky",
+    },
+];
+
+pub(crate) struct Pool {
+    pub(crate) id: &'static str,
+    pub(crate) config: &'static str,
+    pub(crate) table: &'static str,
+}
+
+/// The published plugin traps on users whose name begins with an x.
+pub(crate) const REFUSES_X: &str = "(if (i32.eq (i32.const 120)
+    (i32.load8_u (i32.load offset=28 (local.get $arguments)))) (then unreachable))";
+
+/// Somebody, and the one event of theirs.
+#[derive(Clone, Debug)]
+pub(crate) struct Person {
+    pub(crate) kind: Kind,
+    pub(crate) name: String,
+    pub(crate) table: &'static str,
+    pub(crate) event: String,
+    /// The row that they must have, if any.
+    pub(crate) row: Option<Value>,
+    chance: u64,
+}
+
+impl Person {
+    /// The one of this number, who signs up to any pool.
+    pub(crate) fn any(seed: u64, number: usize) -> Self {
+        let word = number.to_string();
+        let kind = match below(100, seed, &["kind", &word]) {
+            0..5 => Kind::IsThere,
+            5..11 => Kind::Resets,
+            11..14 => Kind::HasNoEmail,
+            14..19 => Kind::IsRefused,
+            19..22 => Kind::IsUnknown,
+            22..24 => Kind::IsMalformed,
+            _ => Kind::SignsUp,
+        };
+        let one_of_two = usize::from(roll(seed, &["pool", &word]) % 2 == 0);
+        let pool = match kind {
+            Kind::IsThere | Kind::HasNoEmail => one_of_two,
+            Kind::IsRefused => 2 + one_of_two,
+            _ => 2 * usize::from(roll(seed, &["plugin", &word]) % 2 == 0) + one_of_two,
+        };
+        Self::new(seed, kind, pool, number)
+    }
+
+    pub(crate) fn new(seed: u64, kind: Kind, pool: usize, number: usize) -> Self {
+        let chance = roll(seed, &["person", &number.to_string()]);
+        let first = if kind == Kind::IsRefused { 'x' } else { 'u' };
+        let name = format!("{first}{number}-{chance:x}");
+        let email = format!("{name}@example.com");
+        let Pool { id, table, .. } = POOLS[pool];
+        let source = match kind {
+            Kind::Resets => "PostConfirmation_ConfirmForgotPassword",
+            _ => "PostConfirmation_ConfirmSignUp",
+        };
+        let mut attributes = json!({ "sub": name, "email_verified": "true" });
+        if kind != Kind::HasNoEmail {
+            attributes["email"] = json!(email);
+        }
+        let event = json!({
+            "version": "1",
+            "region": "us-east-1",
+            "userPoolId": if kind == Kind::IsUnknown { "us-east-1_Unknown" } else { id },
+            "userName": if kind == Kind::IsMalformed { "" } else { &name },
+            "callerContext": { "awsSdkVersion": "1", "clientId": format!("client{number}") },
+            "triggerSource": source,
+            "request": { "userAttributes": attributes },
+            "response": {},
+        });
+        let row = match (kind, pool) {
+            (Kind::SignsUp, 0 | 1) => Some(json!({ "id": { "S": name }, "email": { "S": email } })),
+            (Kind::SignsUp, _) => Some(json!({ "id": { "S": name }, "shape": { "S": "one" } })),
+            (Kind::IsThere, _) => {
+                let email = "before@example.com";
+                Some(json!({ "id": { "S": name }, "email": { "S": email } }))
+            }
+            _ => None,
+        };
+        Self {
+            kind,
+            name,
+            table,
+            event: event.to_string(),
+            row,
+            chance,
+        }
+    }
+
+    /// As a letter's key tells it.
+    pub(crate) fn digest(&self) -> String {
+        Digest::of(self.event.as_bytes()).to_string()
+    }
+
+    /// As Cognito does it: after an error, or no answer within 5 s, again, up to
+    /// three times. Now and then an environment dies under an event, and now and
+    /// then an attempt begins while another one is still going on.
+    pub(crate) async fn confirm(&self, lambda: &Lambda, rough: bool) -> Vec<Answer> {
+        let mut answers = Vec::new();
+        for attempt in ["1", "2", "3"] {
+            let dies = (rough && self.below(100, &["dies", attempt]) < 2)
+                .then(|| Duration::from_millis(self.below(200, &["when", attempt])));
+            let twin = (rough && self.below(100, &["twin", attempt]) < 5)
+                .then(|| Duration::from_millis(self.below(50, &["gap", attempt])));
+            let id = |what| format!("{what}-{attempt}-{}", self.name);
+            let first = lambda.invoke(id("first"), self.event.clone(), dies);
+            let second = async {
+                tokio::time::sleep(twin?).await;
+                Some(lambda.invoke(id("twin"), self.event.clone(), None).await)
+            };
+            let (first, second) = tokio::join!(first, second);
+            let answered = matches!(first.end, End::Event(_));
+            answers.push(first);
+            answers.extend(second);
+            if answered {
+                break;
+            }
+        }
+        answers
+    }
+
+    fn below(&self, sides: u64, words: &[&str]) -> u64 {
+        below(sides, self.chance, words)
+    }
+}
