@@ -2,7 +2,7 @@
 //!
 //! `bootstrap` behind a Runtime API, and between it and ministack a proxy that
 //! throttles, fails, hangs, cuts and loses answers. `POOLHOOK_SEED` chooses what
-//! goes wrong, `POOLHOOK_EVENTS` how many people sign up.
+//! goes wrong, `POOLHOOK_EVENTS` how many people sign up. The seed is printed.
 
 mod dice;
 mod history;
@@ -39,7 +39,7 @@ const AT_MOST: Duration = Duration::from_millis(4500);
 #[test]
 fn every_event_has_one_end_and_replay_leaves_nobody_without_a_row() {
     let seed = from_env("POOLHOOK_SEED", 1);
-    let events = from_env("POOLHOOK_EVENTS", 3000);
+    let events = from_env("POOLHOOK_EVENTS", 2000);
     eprintln!("POOLHOOK_SEED={seed} POOLHOOK_EVENTS={events}");
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let world = World::new();
