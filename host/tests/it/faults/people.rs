@@ -86,11 +86,11 @@ impl Person {
             22..24 => Kind::IsMalformed,
             _ => Kind::SignsUp,
         };
-        let one_of_two = usize::from(roll(seed, &["pool", &word]) % 2 == 0);
+        let one_of_two = usize::from(below(2, seed, &["pool", &word]) == 0);
         let pool = match kind {
             Kind::IsThere | Kind::HasNoEmail => one_of_two,
             Kind::IsRefused => 2 + one_of_two,
-            _ => 2 * usize::from(roll(seed, &["plugin", &word]) % 2 == 0) + one_of_two,
+            _ => 2 * usize::from(below(2, seed, &["plugin", &word]) == 0) + one_of_two,
         };
         Self::new(seed, kind, pool, number)
     }
