@@ -84,7 +84,7 @@ fn main() -> ExitCode {
 
 async fn serve() -> Result<(), Error> {
     if env::var_os("_HANDLER").is_some_and(|handler| handler == REPLAY) {
-        return replay::serve(place().await?).await;
+        return Box::pin(replay::serve(place().await?)).await;
     }
     let began = Instant::now();
     let mut trigger = Trigger {

@@ -28,7 +28,7 @@ pub(crate) async fn serve(place: Place) -> Result<(), Error> {
     let (host, letters) = (Arc::new(place.host), Arc::new(letters));
     lambda_runtime::run(service_fn(move |event: LambdaEvent<IgnoredAny>| {
         let (host, letters) = (Arc::clone(&host), Arc::clone(&letters));
-        async move { replay_all(&host, &letters, &event.context).await }
+        async move { Box::pin(replay_all(&host, &letters, &event.context)).await }
     }))
     .await
 }

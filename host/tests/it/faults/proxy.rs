@@ -159,12 +159,11 @@ impl State {
         let weather = *self.weather.lock().unwrap();
         let item = request.item.is_some();
         match weather {
-            Weather::Calm => Fate::Pass,
             Weather::Throttled | Weather::Conflicting if item => Fate::Throttle,
             Weather::Conflicting if request.is_new_blob() && self.asked(&request.name()) == 1 => {
                 Fate::Conflict
             }
-            Weather::Throttled | Weather::Conflicting => Fate::Pass,
+            Weather::Calm | Weather::Throttled | Weather::Conflicting => Fate::Pass,
             Weather::NoS3 if item => Fate::Pass,
             Weather::NoDynamoDb if !item => Fate::Pass,
             Weather::Slow if !item => Fate::Dawdle,
