@@ -35,6 +35,8 @@
 //! | [`pools`] | a pool's id | its config, kept and refreshed |
 //! | [`plugins`] | a name in a config | a loaded plugin, kept and refreshed |
 //! | [`host`] | an event | an [`outcome::Outcome`] or a [`outcome::Failure`] |
+//! | [`dead_letters`] | an event that could not be written | a blob that holds it whole |
+//! | [`replay`] | a dead letter | the item, and no letter any more |
 //! | [`report`], [`notice`] | what happened in an event, or beside it | a log line |
 //! | `cognito` | a user pool | its users, as events |
 //! | `publish` | an upload | a release, or a rejection |
@@ -57,6 +59,9 @@
 //!   with it leaves the one from before in use.
 //! - No event, plugin, config or upload reaches a panic; each failure has a type,
 //!   and by its type a name. Nothing reads an error's text.
+//! - Each event that is accepted ends in one of: written, already there, skipped,
+//!   kept as a dead letter, rejected with a named error; and in time, whatever
+//!   hangs. A letter is removed only once its item is there.
 //! - The log line of an event holds no value of the user's.
 //! - `wasmtime` is named only under `plugin`, each AWS SDK and SQLite in one file
 //!   (`cognito`, or under `blobs` or `store`), what those SDKs share in `aws`, the
