@@ -19,8 +19,8 @@ pub(crate) fn config(engine: &str) -> Result<Config> {
         .wasm_backtrace_max_frames(None)
         .generate_address_map(false)
         .native_unwind_info(false)
-        // A slot then serves one plugin after another without being mapped anew:
-        // with a thousand plugins an event costs what it does with one.
+        // A slot then serves one plugin after another without being mapped anew,
+        // which costs more than copying the little data that a mapper has.
         .memory_init_cow(false)
         .module_version(ModuleVersionStrategy::Custom(engine.to_owned()))?;
     Ok(config)
