@@ -60,13 +60,18 @@ impl<K: Clone + Eq + Hash, V> Cache<K, V> {
 
     /// The value, loaded if it is not here: once, however many ask at a time.
     /// `load` also tells the value's bytes.
-    pub(crate) async fn get_or_load<E>(
+    pub(crate) async fn get_or_load<E, F: Future<Output = Result<(V, u64), E>>>(
         &self,
         key: &K,
-        load: impl Future<Output = Result<(V, u64), E>>,
+        load: impl FnOnce() -> F,
     ) -> Result<Arc<Kept<V>>, E> {
+        if let Some(kept) = self.kept.get(key) {
+            return Ok(kept);
+        }
+        // On the heap, as it is large and an event seldom needs it.
+        let load = Box::pin(load());
         let load = async { load.await.map(Kept::new) };
-        self.kept.get_or_insert_async(key, load).await
+        Box::pin(self.kept.get_or_insert_async(key, load)).await
     }
 
     /// The value, if it is here.

@@ -142,24 +142,27 @@ impl<Items: ItemStore> Host<Items> {
     /// The way of a user, from its pool's config to the written item.
     async fn write_user(&self, user: &User<'_>, trace: &mut Trace) -> Result<Outcome, Failure> {
         let User { event, until, .. } = *user;
-        // On the heap, as it is large and seldom has anything to do.
-        let pool = Box::pin(self.pools.get(&event.user_pool_id));
+        let pool = self.pools.get(&event.user_pool_id);
         let pool = within(until, "reading the pool's config", pool);
         let pool = trace.time_async(Step::Config, pool).await?;
         trace.on_failure = pool.on_failure;
-        let plugin = PluginRef {
+        let recorded = user.component.map(|component| PluginRef {
             name: pool.plugin.name.clone(),
-            pin: user.component.or(pool.plugin.pin),
-        };
-        self.start_refresh(&event.user_pool_id, &plugin);
+            pin: Some(component),
+        });
+        let plugin_ref = recorded.as_ref().unwrap_or(&pool.plugin);
+        self.start_refresh(&event.user_pool_id, plugin_ref);
         if !pool.writes(&event.trigger_source) {
             return Ok(Outcome::Skipped(Skip::TriggerSource));
         }
 
-        trace.plugin = Some(plugin.name.clone());
-        let plugin = within(until, "loading the plugin", self.plugins.get(&plugin));
-        let plugin = trace.time_async(Step::Load, plugin).await?;
-        trace.plugin = Some(plugin.name().clone());
+        let plugin = within(until, "loading the plugin", self.plugins.get(plugin_ref));
+        let plugin = trace.time_async(Step::Load, plugin).await;
+        let name = plugin
+            .as_ref()
+            .map_or(&plugin_ref.name, |plugin| plugin.name());
+        trace.plugin = Some(name.clone());
+        let plugin = plugin?;
         trace.component = plugin.component();
         let limits = pool.limits.until(until).ok_or(Failure::Late {
             what: "what came before the plugin",

@@ -104,7 +104,7 @@ impl Plugins {
         let Some(published) = &self.published else {
             return Err(self.unknown(plugin).into());
         };
-        let load = self.load(published, plugin);
+        let load = || self.load(published, plugin);
         let loaded = published.loaded.get_or_load(plugin, load).await?;
         Ok(Arc::clone(&loaded.value.plugin))
     }

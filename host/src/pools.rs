@@ -82,7 +82,7 @@ impl Pools {
 
     /// The config of a pool. A pool without a file of its own is refused.
     pub async fn get(&self, pool: &UserPoolId) -> Result<Arc<PoolConfig>, Failure> {
-        let load = async {
+        let load = || async {
             match read(&*self.blobs, &key(pool), None).await? {
                 Read::Blob(blob) => self.parse(pool, blob).await,
                 Read::Unchanged | Read::Absent => Err(self.unknown(pool)),
@@ -172,7 +172,7 @@ impl Pools {
     }
 
     async fn defaults(&self) -> Result<Arc<Kept<DefaultsFile>>, Failure> {
-        let load = async { self.parse_defaults(read_defaults(&*self.blobs, None).await?) };
+        let load = || async { self.parse_defaults(read_defaults(&*self.blobs, None).await?) };
         self.defaults.get_or_load(&(), load).await
     }
 
