@@ -1,4 +1,4 @@
-//! Compiles the default plugin to machine code, so that the host loads it
+//! Compiles the built-in plugins to machine code, so that the host loads them
 //! without a compiler, and names the engine that loads such code.
 
 use std::hash::{Hash, Hasher};
@@ -10,25 +10,24 @@ mod compiler;
 #[path = "src/plugin/engine.rs"]
 mod engine;
 
-const DEFAULT_PLUGIN: &str = "../plugins/default/default.wasm";
+const BUILTIN: [&str; 2] = ["default", "fields"];
 const LOCK: &str = "../Cargo.lock";
 
 type Error = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Error> {
-    for input in [
-        DEFAULT_PLUGIN,
-        LOCK,
-        "src/plugin/compiler.rs",
-        "src/plugin/engine.rs",
-    ] {
+    for input in [LOCK, "src/plugin/compiler.rs", "src/plugin/engine.rs"] {
         println!("cargo:rerun-if-changed={input}");
     }
     let target = env::var("TARGET")?;
     let engine = engine_name(&target)?;
-    let artifact = compiler::precompile(&engine, &target, &fs::read(DEFAULT_PLUGIN)?)?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    fs::write(out.join("default.cwasm"), artifact)?;
+    for name in BUILTIN {
+        let component = format!("../plugins/{name}/{name}.wasm");
+        println!("cargo:rerun-if-changed={component}");
+        let artifact = compiler::precompile(&engine, &target, &fs::read(component)?)?;
+        fs::write(out.join(format!("{name}.cwasm")), artifact)?;
+    }
     println!("cargo:rustc-env=POOLHOOK_TARGET={target}");
     println!("cargo:rustc-env=POOLHOOK_ENGINE={engine}");
     Ok(())

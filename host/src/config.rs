@@ -7,6 +7,7 @@
 
 mod file;
 mod host;
+mod settings;
 mod values;
 
 use serde::Deserialize;
@@ -16,6 +17,7 @@ use crate::event::{PostConfirmation, TriggerSource, UserPoolId};
 pub(crate) use file::MAX_FILE_BYTES;
 pub use file::{ConfigError, Problem};
 pub use host::{HOST_FILE, HostConfig, PublishLimits};
+pub(crate) use settings::has_settings;
 use values::{Bounded, Region, Trigger};
 pub use values::{KeyTemplate, PluginName, PluginRef, Settings, TableName};
 

@@ -38,8 +38,31 @@ pub const TARGET: &str = env!("POOLHOOK_TARGET");
 /// The wall clock's tick. A run is stopped within two ticks after its time.
 const TICK_MS: u64 = 10;
 
-/// The default plugin's machine code, made by the build script.
-static DEFAULT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/default.cwasm"));
+/// A plugin that is part of this program, with its machine code.
+pub struct Builtin {
+    /// Its name in a pool's config.
+    pub name: &'static str,
+    artifact: &'static [u8],
+}
+
+/// The plugins that are built in, as the build script has compiled them: the
+/// default one, which writes `<id, email>`, and `fields`, for which the pool's
+/// settings say the item.
+pub static BUILTIN: [Builtin; 2] = [
+    Builtin {
+        name: "default",
+        artifact: include_bytes!(concat!(env!("OUT_DIR"), "/default.cwasm")),
+    },
+    Builtin {
+        name: "fields",
+        artifact: include_bytes!(concat!(env!("OUT_DIR"), "/fields.cwasm")),
+    },
+];
+
+/// Whether a built-in plugin has this name, so that no other can.
+pub fn is_builtin(name: &PluginName) -> bool {
+    BUILTIN.iter().any(|builtin| builtin.name == name.as_str())
+}
 
 /// A mapping plugin, ready to run.
 pub struct Plugin {
@@ -159,11 +182,16 @@ impl Loader {
         Ok(Self { engine, linker })
     }
 
-    /// The plugin that is built in: `<id, email>`.
-    pub fn default_plugin(&self) -> Result<Plugin, PluginError> {
-        let artifact = Artifact::made_here(DEFAULT);
+    /// Loads the built-in plugin of that name, if there is one.
+    pub fn builtin(&self, name: &PluginName) -> Result<Option<Plugin>, PluginError> {
+        let named = |builtin: &&Builtin| builtin.name == name.as_str();
+        let Some(builtin) = BUILTIN.iter().find(named) else {
+            return Ok(None);
+        };
+        let artifact = Artifact::made_here(builtin.artifact);
         let component = self.deserialize(&artifact).map_err(PluginError::engine)?;
-        self.link(PluginName::default(), None, artifact.bytes(), &component)
+        let plugin = self.link(name.clone(), None, artifact.bytes(), &component)?;
+        Ok(Some(plugin))
     }
 
     /// Loads the artifact of the component with the digest `component`. Code for

@@ -3,7 +3,7 @@
 //! live releases change.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::blobs::ETag;
@@ -11,7 +11,9 @@ use crate::cache::Cache;
 use crate::config::{ConfigError, HostConfig, PluginName, PluginRef};
 use crate::digest::Digest;
 use crate::outcome::Failure;
-use crate::plugin::{Artifact, ArtifactFiles, ENGINE, Loader, Plugin, PluginError, TARGET};
+use crate::plugin::{
+    Artifact, ArtifactFiles, BUILTIN, ENGINE, Loader, Plugin, PluginError, TARGET,
+};
 use crate::release::Release;
 use crate::releases::{Pointer, ReleaseError, Releases};
 
@@ -22,7 +24,8 @@ pub const ENTRY_BYTES: u64 = 48 << 10;
 /// All plugins that pools may name.
 pub struct Plugins {
     loader: Loader,
-    builtin: BTreeMap<PluginName, Arc<Plugin>>,
+    /// Each is loaded when a pool first needs it: its machine code is copied.
+    builtin: BTreeMap<PluginName, OnceLock<Arc<Plugin>>>,
     published: Option<Published>,
     /// The plugin that takes the place of all.
     for_all: Option<Arc<Plugin>>,
@@ -43,16 +46,19 @@ struct Loaded {
 }
 
 impl Plugins {
-    /// The built-in plugins alone: `default`.
+    /// The built-in plugins alone. The default one is loaded now, so that a host
+    /// that cannot load machine code fails at its start.
     pub fn builtin() -> Result<Self, PluginError> {
-        let loader = Loader::new()?;
-        let default = loader.default_plugin()?;
-        Ok(Self {
-            loader,
-            builtin: BTreeMap::from([(default.name().clone(), Arc::new(default))]),
+        let names = BUILTIN.iter().map(|builtin| builtin.name.to_owned());
+        let names = names.filter_map(|name| PluginName::try_from(name).ok());
+        let plugins = Self {
+            loader: Loader::new()?,
+            builtin: names.map(|name| (name, OnceLock::new())).collect(),
             published: None,
             for_all: None,
-        })
+        };
+        plugins.get_builtin(&PluginName::default())?;
+        Ok(plugins)
     }
 
     /// Has the published plugins too. Their machine code is mapped from `files`;
@@ -78,7 +84,8 @@ impl Plugins {
 
     /// Has this plugin from now on, as if it were built in.
     pub fn add(&mut self, plugin: Plugin) {
-        self.builtin.insert(plugin.name().clone(), Arc::new(plugin));
+        let (name, plugin) = (plugin.name().clone(), Arc::new(plugin));
+        self.builtin.insert(name, plugin.into());
     }
 
     /// Runs this plugin in place of every other, for trying it out.
@@ -97,9 +104,10 @@ impl Plugins {
         if let Some(plugin) = &self.for_all {
             return Ok(Arc::clone(plugin));
         }
-        let builtin = self.builtin.get(&plugin.name);
-        if let Some(plugin) = builtin.filter(|_| plugin.pin.is_none()) {
-            return Ok(Arc::clone(plugin));
+        if plugin.pin.is_none()
+            && let Some(builtin) = self.get_builtin(&plugin.name)?
+        {
+            return Ok(builtin);
         }
         let Some(published) = &self.published else {
             return Err(self.unknown(plugin).into());
@@ -107,6 +115,18 @@ impl Plugins {
         let load = || self.load(published, plugin);
         let loaded = published.loaded.get_or_load(plugin, load).await?;
         Ok(Arc::clone(&loaded.value.plugin))
+    }
+
+    fn get_builtin(&self, name: &PluginName) -> Result<Option<Arc<Plugin>>, PluginError> {
+        let Some(kept) = self.builtin.get(name) else {
+            return Ok(None);
+        };
+        if let Some(plugin) = kept.get() {
+            return Ok(Some(Arc::clone(plugin)));
+        }
+        let plugin = self.loader.builtin(name)?;
+        let loaded = plugin.map(|plugin| Arc::clone(kept.get_or_init(|| Arc::new(plugin))));
+        Ok(loaded)
     }
 
     /// Whether it is time to look at a plugin's live release again. Says yes

@@ -8,6 +8,7 @@ use crate::blobs::{Blob, BlobError, Blobs, ETag, Key, Read};
 use crate::cache::{Cache, Kept};
 use crate::config::{
     ConfigError, DEFAULTS_FILE, Defaults, HOST_FILE, HostConfig, MAX_FILE_BYTES, PoolConfig,
+    has_settings,
 };
 use crate::event::UserPoolId;
 use crate::outcome::Failure;
@@ -147,6 +148,31 @@ impl Pools {
     /// Where a pool's config lies, for people.
     pub fn address(&self, pool: &UserPoolId) -> String {
         self.blobs.address(key(pool).as_str())
+    }
+
+    /// The file that says a pool's settings, by its address, and its text: the
+    /// pool's own, unless only the defaults have settings.
+    pub async fn settings_file(&self, pool: &UserPoolId) -> Result<(String, String), Failure> {
+        let own = self.text_of(&key(pool)).await?;
+        if has_settings(&own.1) {
+            return Ok(own);
+        }
+        let defaults = Key::unchecked(DEFAULTS_FILE.into());
+        let defaults = self.text_of(&defaults).await?;
+        Ok(if has_settings(&defaults.1) {
+            defaults
+        } else {
+            own
+        })
+    }
+
+    async fn text_of(&self, key: &Key) -> Result<(String, String), Failure> {
+        let file = self.blobs.address(key.as_str());
+        let text = match read(&*self.blobs, key, None).await? {
+            Read::Blob(blob) => text(&file, &blob)?.to_owned(),
+            Read::Unchanged | Read::Absent => String::new(),
+        };
+        Ok((file, text))
     }
 
     async fn parse(&self, pool: &UserPoolId, blob: Blob) -> Result<(PoolFile, u64), Failure> {

@@ -16,13 +16,13 @@ use std::time::SystemTime;
 use crate::config::{PluginName, PublishLimits, Settings};
 use crate::digest::Digest;
 use crate::outcome::with_causes;
-use crate::plugin::{Artifact, ENGINE, Loader, Plugin, PluginError, TARGET, WORLD};
+use crate::plugin::{Artifact, ENGINE, Loader, Plugin, PluginError, TARGET, WORLD, is_builtin};
 use crate::release::{ArtifactEntry, Live, Rejection, Release};
 use crate::releases::{ReleaseError, Releases};
 use crate::timestamp::Timestamp;
 pub use compile::{CompileError, compile_stdin};
 pub use rejected::Rejected;
-pub use try_out::{Sample, TryOutError};
+pub use try_out::{Sample, TryOutError, try_out};
 pub use uploads::{Handled, upload_log_line};
 
 /// What makes releases of uploads.
@@ -188,7 +188,7 @@ impl Publisher {
     /// What publishing would say of an upload, without writing anything.
     pub async fn check(&self, upload: &Upload) -> Result<Result<Checked, Rejected>, PublishError> {
         let (plugin, component) = (&upload.plugin, &upload.component);
-        if *plugin == PluginName::default() {
+        if is_builtin(plugin) {
             let plugin = plugin.clone();
             return Ok(Err(Rejected::NameTaken { plugin }));
         }

@@ -106,6 +106,18 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// A mistake at a byte of the file's text.
+    pub(super) fn at(text: &str, start: usize, key: String, rule: String) -> Self {
+        let before = text.get(..start).unwrap_or_default();
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Self {
+            line: before.matches('\n').count() + 1,
+            column: before.get(line_start..).unwrap_or_default().chars().count() + 1,
+            key,
+            rule,
+        }
+    }
+
     fn lines(problems: &[Self], file: &str) -> String {
         let lines: Vec<_> = problems
             .iter()
@@ -172,14 +184,7 @@ pub(super) fn parse<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Co
 
 fn problem(text: &str, key: String, error: &toml::de::Error) -> Problem {
     let start = error.span().map_or(0, |span| span.start);
-    let before = text.get(..start).unwrap_or_default();
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    Problem {
-        line: before.matches('\n').count() + 1,
-        column: before.get(line_start..).unwrap_or_default().chars().count() + 1,
-        key,
-        rule: error.message().to_owned(),
-    }
+    Problem::at(text, start, key, error.message().to_owned())
 }
 
 /// Removes the entry in which `span` lies, the innermost, and gives its dotted key.

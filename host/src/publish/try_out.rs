@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use crate::config::{Limits, Settings};
 use crate::event::{EventError, PostConfirmation};
 use crate::item::{Item, ItemError};
-use crate::plugin::{Mapping, Plugin, PluginError};
+use crate::plugin::{Mapping, Plugin, PluginError, Run};
 
 /// A sign-up of nobody: what every plugin must be able to map.
 const SAMPLE: &str = include_str!("sample.json");
@@ -66,9 +66,14 @@ impl TryOutError {
     }
 }
 
-pub(super) fn sample(plugin: &Plugin, settings: &Settings) -> Result<Sample, TryOutError> {
+/// Runs a plugin with the sample user.
+pub fn try_out(plugin: &Plugin, settings: &Settings, limits: &Limits) -> Result<Run, EventError> {
     let event = PostConfirmation::parse(SAMPLE.as_bytes())?;
-    let run = plugin.run(&event, SystemTime::now(), settings, &Limits::default());
+    Ok(plugin.run(&event, SystemTime::now(), settings, limits))
+}
+
+pub(super) fn sample(plugin: &Plugin, settings: &Settings) -> Result<Sample, TryOutError> {
+    let run = try_out(plugin, settings, &Limits::default())?;
     let item = match run.mapping.map_err(TryOutError::Plugin)? {
         Mapping::Put(fields) => Some(fields.into_item().map_err(TryOutError::Item)?),
         Mapping::Skip(_) => None,

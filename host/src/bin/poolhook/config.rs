@@ -1,5 +1,7 @@
 //! `poolhook config`: the pools' configuration.
 
+mod examples;
+
 use std::io::{self, Write as _};
 use std::sync::Arc;
 
@@ -8,7 +10,9 @@ use poolhook::blobs::Location;
 use poolhook::config::{ConfigError, PoolConfig};
 use poolhook::event::UserPoolId;
 use poolhook::host::Failure;
+use poolhook::plugin::{Plugin, PluginError};
 use poolhook::pools::Pools;
+use poolhook::publish::try_out;
 use serde_json::{Value, json};
 
 use crate::Exit;
@@ -30,8 +34,10 @@ impl Command {
 /// Check a folder of pools' TOML files before it is deployed.
 ///
 /// Every file is read as the trigger would read it, and every plugin that one
-/// names is loaded. Mistakes are printed with file, line, column, key and rule, all
-/// of them at once.
+/// names is loaded and maps a sample user with the pool's settings, so that it can
+/// say what is wrong with them. The plugin `fields` also maps the users in
+/// `[[settings.examples]]`, and must make their items of them. Mistakes are printed
+/// with file, line, column, key and rule, all of them at once.
 #[derive(Args)]
 #[command(after_help = "Examples:
   poolhook config check
@@ -106,7 +112,13 @@ impl Check {
             let checked = async {
                 let id = pool?;
                 let config = pools.get(&id).await?;
-                plugins.get(&config.plugin).await?;
+                let plugin = plugins.get(&config.plugin).await?;
+                if let Some(message) = wrong_settings(&plugin, &config)? {
+                    let (file, text) = pools.settings_file(&id).await?;
+                    if let Some(error) = ConfigError::of_settings(&file, &text, &message) {
+                        return Err(error.into());
+                    }
+                }
                 Ok((id, config))
             };
             match checked.await {
@@ -115,6 +127,25 @@ impl Check {
             }
         }
         Ok((right, wrong))
+    }
+}
+
+/// What is wrong with a pool's settings, in the form of
+/// [`ConfigError::of_settings`]. What a plugin has against the sample user alone is
+/// not wrong with them.
+fn wrong_settings(plugin: &Plugin, config: &PoolConfig) -> Result<Option<String>, Failure> {
+    let run = try_out(plugin, &config.settings, &config.limits)?;
+    match run.mapping {
+        Err(PluginError::Refused { message }) if message.starts_with("settings") => {
+            return Ok(Some(message));
+        }
+        Ok(_) | Err(PluginError::Refused { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
+    if plugin.name().as_str() == "fields" {
+        examples::check(plugin, config)
+    } else {
+        Ok(None)
     }
 }
 

@@ -1,0 +1,114 @@
+//! An expression: compiled, its names checked, run for a user.
+
+use minijinja::machinery::parse_expr;
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
+
+use crate::checks;
+use crate::filters;
+use crate::poolhook::mapper::types::Value as AttributeValue;
+use crate::value;
+
+/// What expressions are compiled with.
+pub(crate) struct Expressions(Environment<'static>);
+
+/// One of them, at its key in the settings.
+pub(crate) struct Expression<'a> {
+    key: String,
+    text: &'a str,
+    compiled: minijinja::Expression<'a, 'a>,
+}
+
+impl Expressions {
+    pub(crate) fn new() -> Self {
+        let mut environment = Environment::empty();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        // For the places of errors.
+        environment.set_debug(true);
+        filters::add_to(&mut environment);
+        Self(environment)
+    }
+
+    /// Compiles an expression, or gives its mistakes, a line each.
+    pub(crate) fn compile<'a>(
+        &'a self,
+        key: String,
+        text: &'a str,
+    ) -> Result<Expression<'a>, Vec<String>> {
+        let mistakes = match parse_expr(text) {
+            Ok(tree) => checks::names(&tree)
+                .into_iter()
+                .map(|mistake| {
+                    let at = mistake.span.start_offset as usize;
+                    format!("settings.{key}: {}{}", place(text, at), mistake.text)
+                })
+                .collect(),
+            Err(error) => vec![format!("settings.{key}: {}", describe(text, &error))],
+        };
+        if !mistakes.is_empty() {
+            return Err(mistakes);
+        }
+        match self.0.compile_expression(text) {
+            Ok(compiled) => Ok(Expression {
+                key,
+                text,
+                compiled,
+            }),
+            Err(error) => Err(vec![format!("settings.{key}: {}", describe(text, &error))]),
+        }
+    }
+}
+
+impl Expression<'_> {
+    /// The attribute's value for this user; none where it is to be left out.
+    pub(crate) fn attribute_value(&self, user: &Value) -> Result<Option<AttributeValue>, String> {
+        let value = self.run(user)?;
+        if value.downcast_object_ref::<filters::LeftOut>().is_some() {
+            return Ok(None);
+        }
+        let value = value::attribute_value(&value);
+        value.map(Some).map_err(|error| self.failed(&error))
+    }
+
+    /// Whether it is true for this user; it must be true or false.
+    pub(crate) fn is_true(&self, user: &Value) -> Result<bool, String> {
+        let value = self.run(user)?;
+        bool::try_from(value.clone()).map_err(|_| {
+            let text = format!("it is {}, not true or false", value::described(&value));
+            self.failed(&text)
+        })
+    }
+
+    fn run(&self, user: &Value) -> Result<Value, String> {
+        let value = self.compiled.eval(user.clone());
+        value.map_err(|error| self.failed(&describe(self.text, &error)))
+    }
+
+    fn failed(&self, what: &str) -> String {
+        format!("{}: {what}", self.key)
+    }
+}
+
+/// An error's words, with its place in the expression.
+fn describe(text: &str, error: &Error) -> String {
+    let range = error.range();
+    let place = range
+        .as_ref()
+        .map_or_else(String::new, |range| place(text, range.start));
+    if error.kind() == ErrorKind::UndefinedError {
+        let at_fault = range.and_then(|range| text.get(range)).unwrap_or(text);
+        return format!(
+            "{place}`{at_fault}` takes something that this user does not have; {}",
+            value::NOTHING
+        );
+    }
+    match error.detail() {
+        Some(detail) => format!("{place}{detail}"),
+        None => format!("{place}{}", error.kind()),
+    }
+}
+
+/// Where a byte of the expression is, for people.
+fn place(text: &str, at: usize) -> String {
+    let before = text.get(..at).unwrap_or(text);
+    format!("at character {}: ", before.chars().count() + 1)
+}

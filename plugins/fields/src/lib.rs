@@ -1,0 +1,63 @@
+//! The mapping plugin `fields`: the pool's TOML says the item, an expression an
+//! attribute.
+//!
+//! ```toml
+//! plugin = "fields"
+//! [settings.item]
+//! id    = "user.name"
+//! email = "user.attributes.email | lower"
+//! ```
+//!
+//! All expressions are compiled and their names checked before one is run, so
+//! wrong settings are an error for every user alike, and one that tells all
+//! mistakes. README.md has the language.
+
+mod checks;
+mod expression;
+mod filters;
+mod settings;
+mod user;
+mod value;
+
+use exports::poolhook::mapper::mapping::{Guest, Outcome, User};
+use poolhook::mapper::types::Field;
+
+use expression::Expressions;
+use settings::Settings;
+
+#[allow(missing_docs, clippy::pedantic, unreachable_pub, reason = "generated")]
+mod bindings {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "mapper",
+        // For the tests.
+        additional_derives: [PartialEq],
+    });
+}
+use bindings::{exports, poolhook};
+
+struct Fields;
+
+bindings::export!(Fields with_types_in bindings);
+
+impl Guest for Fields {
+    fn to_item(user: User, settings: String) -> Result<Outcome, String> {
+        let settings = Settings::parse(&settings)?;
+        let expressions = Expressions::new();
+        let compiled = settings.compile(&expressions)?;
+        let user = user::value(user);
+
+        if let Some(skip_when) = &compiled.skip_when
+            && skip_when.is_true(&user)?
+        {
+            return Ok(Outcome::Skip("`skip-when` is true".into()));
+        }
+        let mut item = Vec::with_capacity(compiled.item.len());
+        for (name, expression) in compiled.item {
+            if let Some(value) = expression.attribute_value(&user)? {
+                item.push(Field { name, value });
+            }
+        }
+        Ok(Outcome::Put(item))
+    }
+}

@@ -1,0 +1,75 @@
+//! The pool's `[settings]`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::expression::{Expression, Expressions};
+
+/// As they are written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Settings {
+    /// Each attribute's name and expression.
+    item: BTreeMap<String, String>,
+    /// Users for whom this is true are not written.
+    skip_when: Option<String>,
+    /// For `poolhook config check` alone.
+    #[serde(default, rename = "examples")]
+    _examples: IgnoredAny,
+}
+
+/// Ready to run.
+pub(crate) struct Compiled<'a> {
+    pub(crate) item: Vec<(String, Expression<'a>)>,
+    pub(crate) skip_when: Option<Expression<'a>>,
+}
+
+impl Settings {
+    pub(crate) fn parse(json: &str) -> Result<Self, String> {
+        serde_json::from_str(json).map_err(|error| format!("settings: {}", message(&error)))
+    }
+
+    /// Compiles all expressions, or gives all that is wrong with them: a line a
+    /// mistake, each with the key's name first.
+    pub(crate) fn compile<'a>(
+        &'a self,
+        expressions: &'a Expressions,
+    ) -> Result<Compiled<'a>, String> {
+        let mut mistakes = Vec::new();
+        let mut compile = |key: String, text: &'a str| {
+            let compiled = expressions.compile(key, text);
+            compiled.map_err(|found| mistakes.extend(found)).ok()
+        };
+        let item = self.item.iter().filter_map(|(name, text)| {
+            let compiled = compile(format!("item.{}", key(name)), text)?;
+            Some((name.clone(), compiled))
+        });
+        let item = item.collect();
+        let skip_when = self.skip_when.as_deref();
+        let skip_when = skip_when.and_then(|text| compile("skip-when".into(), text));
+        if mistakes.is_empty() {
+            Ok(Compiled { item, skip_when })
+        } else {
+            Err(mistakes.join("\n"))
+        }
+    }
+}
+
+/// A key as TOML writes it.
+fn key(name: &str) -> String {
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if !name.is_empty() && name.chars().all(is_bare) {
+        name.to_owned()
+    } else {
+        serde_json::Value::from(name).to_string()
+    }
+}
+
+/// What is wrong, without a place: the settings are not a text of the pool's.
+fn message(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    text.strip_suffix(&place).unwrap_or(&text).to_owned()
+}

@@ -1,0 +1,191 @@
+//! What an expression gives, as an attribute value.
+
+use std::fmt;
+use std::sync::Arc;
+
+use minijinja::Value;
+use minijinja::value::{Object, ObjectRepr, ValueKind};
+
+use crate::filters::{LeftOut, Set};
+use crate::poolhook::mapper::types::Value as AttributeValue;
+
+/// What to do about nothing.
+pub(crate) const NOTHING: &str =
+    "end with `| default(...)` for another value, or with `| optional` to leave the attribute out";
+
+/// A number with its digits as they are written.
+#[derive(Debug)]
+pub(crate) struct Decimal(pub(crate) String);
+
+impl Object for Decimal {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The attribute value, or why there is none.
+pub(crate) fn attribute_value(value: &Value) -> Result<AttributeValue, String> {
+    if let Some(set) = value.downcast_object_ref::<Set>() {
+        return set_value(&set.0);
+    }
+    if let Some(Decimal(text)) = value.downcast_object_ref() {
+        return Ok(AttributeValue::N(text.clone()));
+    }
+    Ok(match value.kind() {
+        ValueKind::Undefined => return Err(format!("this user does not have it; {NOTHING}")),
+        ValueKind::None => AttributeValue::Null,
+        ValueKind::Bool => AttributeValue::Boolean(value.is_true()),
+        ValueKind::Number => AttributeValue::N(number(value)?),
+        ValueKind::String => AttributeValue::S(value.as_str().unwrap_or_default().to_owned()),
+        ValueKind::Bytes => AttributeValue::B(value.as_bytes().unwrap_or_default().to_owned()),
+        _ => {
+            let mut document = String::new();
+            write_json(&mut document, value)?;
+            AttributeValue::Json(document)
+        }
+    })
+}
+
+fn set_value(members: &[Value]) -> Result<AttributeValue, String> {
+    let texts: Option<Vec<_>> = members
+        .iter()
+        .map(|member| member.as_str().map(str::to_owned))
+        .collect();
+    if let Some(texts) = texts {
+        return Ok(AttributeValue::Ss(texts));
+    }
+    let bytes: Option<Vec<_>> = members
+        .iter()
+        .map(|member| Some(member.as_bytes()?.to_owned()))
+        .collect();
+    if let Some(bytes) = bytes {
+        return Ok(AttributeValue::Bs(bytes));
+    }
+    let numbers = members
+        .iter()
+        .map(|member| match member.downcast_object_ref() {
+            Some(Decimal(text)) => Ok(text.clone()),
+            None if member.is_number() => number(member),
+            None => Err("the members of a set are all texts, all numbers, or all bytes".to_owned()),
+        });
+    Ok(AttributeValue::Ns(numbers.collect::<Result<_, _>>()?))
+}
+
+fn number(value: &Value) -> Result<String, String> {
+    if value.is_integer() {
+        return Ok(value.to_string());
+    }
+    let number = f64::try_from(value.clone()).unwrap_or(f64::NAN);
+    if number.is_finite() {
+        Ok(number.to_string())
+    } else {
+        Err(format!("{value} is no number that DynamoDB has"))
+    }
+}
+
+/// A list or a map, with all in it.
+fn write_json(document: &mut String, value: &Value) -> Result<(), String> {
+    if let Some(Decimal(text)) = value.downcast_object_ref() {
+        document.push_str(text);
+        return Ok(());
+    }
+    if value.downcast_object_ref::<Set>().is_some() || value.kind() == ValueKind::Bytes {
+        return Err("a set, or bytes, cannot stand in a list or a map".into());
+    }
+    match value.kind() {
+        ValueKind::Undefined => {
+            return Err(format!(
+                "in it is something that this user does not have; {NOTHING}"
+            ));
+        }
+        ValueKind::None => document.push_str("null"),
+        ValueKind::Bool => document.push_str(if value.is_true() { "true" } else { "false" }),
+        ValueKind::Number => document.push_str(&number(value)?),
+        ValueKind::String => write_text(document, value),
+        ValueKind::Seq | ValueKind::Iterable => {
+            document.push('[');
+            let mut separator = "";
+            for member in value.try_iter().map_err(|error| error.to_string())? {
+                if member.downcast_object_ref::<LeftOut>().is_some() {
+                    continue;
+                }
+                document.push_str(separator);
+                write_json(document, &member)?;
+                separator = ",";
+            }
+            document.push(']');
+        }
+        ValueKind::Map => {
+            document.push('{');
+            let mut separator = "";
+            for key in value.try_iter().map_err(|error| error.to_string())? {
+                let member = value.get_item(&key).map_err(|error| error.to_string())?;
+                if member.downcast_object_ref::<LeftOut>().is_some() {
+                    continue;
+                }
+                if key.as_str().is_none() {
+                    return Err(format!(
+                        "a map's names are texts, and {} is none",
+                        described(&key)
+                    ));
+                }
+                document.push_str(separator);
+                write_text(document, &key);
+                document.push(':');
+                write_json(document, &member)?;
+                separator = ",";
+            }
+            document.push('}');
+        }
+        _ => {
+            return Err(format!(
+                "{} is no value that DynamoDB has",
+                described(value)
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn write_text(document: &mut String, text: &Value) {
+    let text = serde_json::Value::from(text.as_str().unwrap_or_default());
+    document.push_str(&text.to_string());
+}
+
+/// A JSON document as a value; of its numbers every digit is kept.
+pub(crate) fn from_json(document: serde_json::Value) -> Value {
+    match document {
+        serde_json::Value::Null => Value::from(()),
+        serde_json::Value::Bool(value) => value.into(),
+        serde_json::Value::Number(number) => {
+            let text = number.to_string();
+            text.parse::<i128>()
+                .map_or_else(|_| Value::from_object(Decimal(text)), Value::from)
+        }
+        serde_json::Value::String(text) => text.into(),
+        serde_json::Value::Array(values) => values.into_iter().map(from_json).collect(),
+        serde_json::Value::Object(members) => Value::from_pairs(
+            members
+                .into_iter()
+                .map(|(name, value)| (name, from_json(value))),
+        ),
+    }
+}
+
+/// A value in an error: short, whatever it is.
+pub(crate) fn described(value: &Value) -> String {
+    const MOST: usize = 40;
+    match value.as_str() {
+        Some(text) if text.chars().count() > MOST => {
+            let beginning: String = text.chars().take(MOST).collect();
+            format!("`{beginning}...`")
+        }
+        Some(text) => format!("`{text}`"),
+        None if value.is_number() => format!("`{value}`"),
+        None => format!("a value of the kind {}", value.kind()),
+    }
+}
