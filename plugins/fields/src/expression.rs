@@ -8,6 +8,11 @@ use crate::filters;
 use crate::poolhook::mapper::types::Value as AttributeValue;
 use crate::value;
 
+/// What an expression may have at most: enough for any mapping, and little enough
+/// for the plugin's stack.
+const MAX_CHARACTERS: usize = 2000;
+const MAX_BRACKETS: usize = 24;
+
 /// What expressions are compiled with.
 pub(crate) struct Expressions(Environment<'static>);
 
@@ -34,6 +39,9 @@ impl Expressions {
         key: String,
         text: &'a str,
     ) -> Result<Expression<'a>, Vec<String>> {
+        if let Some(rule) = too_large(text) {
+            return Err(vec![format!("settings.{key}: {rule}")]);
+        }
         let mistakes = match parse_expr(text) {
             Ok(tree) => checks::names(&tree)
                 .into_iter()
@@ -86,6 +94,30 @@ impl Expression<'_> {
     fn failed(&self, what: &str) -> String {
         format!("{}: {what}", self.key)
     }
+}
+
+fn too_large(text: &str) -> Option<String> {
+    let characters = text.chars().count();
+    if characters > MAX_CHARACTERS {
+        return Some(format!(
+            "it has {characters} characters; an expression has at most {MAX_CHARACTERS}"
+        ));
+    }
+    let (mut depth, mut quote) = (0_usize, None);
+    for (at, c) in text.char_indices() {
+        match (c, quote) {
+            ('"' | '\'', None) => quote = Some(c),
+            (c, Some(open)) if c == open => quote = None,
+            ('(' | '[' | '{', None) => depth += 1,
+            (')' | ']' | '}', None) => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_BRACKETS {
+            let place = place(text, at);
+            return Some(format!("{place}more than {MAX_BRACKETS} brackets are open"));
+        }
+    }
+    None
 }
 
 /// An error's words, with its place in the expression.

@@ -16,6 +16,8 @@ mod checks;
 mod expression;
 mod filters;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod user;
 mod value;
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use crate::expression::{Expression, Expressions};
 
@@ -12,9 +13,9 @@ use crate::expression::{Expression, Expressions};
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Settings {
     /// Each attribute's name and expression.
-    item: BTreeMap<String, String>,
+    item: BTreeMap<String, Value>,
     /// Users for whom this is true are not written.
-    skip_when: Option<String>,
+    skip_when: Option<Value>,
     /// For `poolhook config check` alone.
     #[serde(default, rename = "examples")]
     _examples: IgnoredAny,
@@ -38,7 +39,12 @@ impl Settings {
         expressions: &'a Expressions,
     ) -> Result<Compiled<'a>, String> {
         let mut mistakes = Vec::new();
-        let mut compile = |key: String, text: &'a str| {
+        let mut compile = |key: String, text: &'a Value| {
+            let Some(text) = text.as_str() else {
+                let rule = "must be an expression in quotes, such as \"user.name\"";
+                mistakes.push(format!("settings.{key}: {rule}, and is {text}"));
+                return None;
+            };
             let compiled = expressions.compile(key, text);
             compiled.map_err(|found| mistakes.extend(found)).ok()
         };
@@ -47,7 +53,7 @@ impl Settings {
             Some((name.clone(), compiled))
         });
         let item = item.collect();
-        let skip_when = self.skip_when.as_deref();
+        let skip_when = self.skip_when.as_ref();
         let skip_when = skip_when.and_then(|text| compile("skip-when".into(), text));
         if mistakes.is_empty() {
             Ok(Compiled { item, skip_when })
@@ -63,7 +69,7 @@ fn key(name: &str) -> String {
     if !name.is_empty() && name.chars().all(is_bare) {
         name.to_owned()
     } else {
-        serde_json::Value::from(name).to_string()
+        Value::from(name).to_string()
     }
 }
 

@@ -36,7 +36,11 @@ pub(crate) fn attribute_value(value: &Value) -> Result<AttributeValue, String> {
         return Ok(AttributeValue::N(text.clone()));
     }
     Ok(match value.kind() {
-        ValueKind::Undefined => return Err(format!("this user does not have it; {NOTHING}")),
+        ValueKind::Undefined => {
+            return Err(format!(
+                "there is nothing (this user does not have it, or a set is empty); {NOTHING}"
+            ));
+        }
         ValueKind::None => AttributeValue::Null,
         ValueKind::Bool => AttributeValue::Boolean(value.is_true()),
         ValueKind::Number => AttributeValue::N(number(value)?),
@@ -51,19 +55,14 @@ pub(crate) fn attribute_value(value: &Value) -> Result<AttributeValue, String> {
 }
 
 fn set_value(members: &[Value]) -> Result<AttributeValue, String> {
-    let texts: Option<Vec<_>> = members
-        .iter()
-        .map(|member| member.as_str().map(str::to_owned))
-        .collect();
-    if let Some(texts) = texts {
-        return Ok(AttributeValue::Ss(texts));
+    let are = |kind: ValueKind| members.iter().all(|member| member.kind() == kind);
+    if are(ValueKind::String) {
+        let texts = members.iter().filter_map(Value::as_str);
+        return Ok(AttributeValue::Ss(texts.map(str::to_owned).collect()));
     }
-    let bytes: Option<Vec<_>> = members
-        .iter()
-        .map(|member| Some(member.as_bytes()?.to_owned()))
-        .collect();
-    if let Some(bytes) = bytes {
-        return Ok(AttributeValue::Bs(bytes));
+    if are(ValueKind::Bytes) {
+        let bytes = members.iter().filter_map(Value::as_bytes);
+        return Ok(AttributeValue::Bs(bytes.map(<[u8]>::to_vec).collect()));
     }
     let numbers = members
         .iter()
@@ -98,9 +97,7 @@ fn write_json(document: &mut String, value: &Value) -> Result<(), String> {
     }
     match value.kind() {
         ValueKind::Undefined => {
-            return Err(format!(
-                "in it is something that this user does not have; {NOTHING}"
-            ));
+            return Err(format!("something in it is not there; {NOTHING}"));
         }
         ValueKind::None => document.push_str("null"),
         ValueKind::Bool => document.push_str(if value.is_true() { "true" } else { "false" }),
