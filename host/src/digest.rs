@@ -1,4 +1,5 @@
-//! SHA-256 digests: what a component, an artifact and a release are known by.
+//! Digests: SHA-256, what everybody knows a component by, and BLAKE3 of its
+//! machine code, which an event may wait for: it takes a third as long.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -7,20 +8,25 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-/// A SHA-256 digest. Its text is 64 lower-case hexadecimal digits.
+/// A digest of 256 bits. Its text is 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Digest([u8; 32]);
 
 impl Digest {
-    /// The digest of these bytes.
+    /// The SHA-256 of a component, or of other bytes.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// The digest of all that can be read, and its size.
-    pub fn of_all(mut from: impl Read) -> io::Result<(Self, usize)> {
-        let (mut hasher, mut bytes) = (Sha256::new(), 0);
+    /// The BLAKE3 of machine code.
+    pub fn of_code(code: &[u8]) -> Self {
+        Self(blake3::hash(code).into())
+    }
+
+    /// The BLAKE3 of machine code that is read, and its size.
+    pub fn of_code_in(mut from: impl Read) -> io::Result<(Self, usize)> {
+        let (mut hasher, mut bytes) = (blake3::Hasher::new(), 0);
         // As much as a processor's cache holds.
         let mut piece = vec![0; 64 << 10];
         loop {
@@ -82,5 +88,5 @@ impl fmt::Debug for Digest {
 
 /// The text is no digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a SHA-256 digest has 64 lower-case hexadecimal digits")]
+#[error("a digest has 64 lower-case hexadecimal digits")]
 pub struct BadDigest;

@@ -221,13 +221,13 @@ impl Published {
             target: TARGET,
         })?;
         let files = self.files.as_ref();
-        if let Some(artifact) = files.and_then(|files| files.get(entry.sha256)) {
+        if let Some(artifact) = files.and_then(|files| files.get(entry.blake3)) {
             return Ok(artifact);
         }
         let bytes = self.releases.artifact(release, entry).await?;
-        let artifact = Artifact::verify(bytes, entry.sha256)?;
+        let artifact = Artifact::verify(bytes, entry.blake3)?;
         Ok(match files {
-            Some(files) => files.keep(artifact, entry.sha256),
+            Some(files) => files.keep(artifact, entry.blake3),
             None => artifact,
         })
     }

@@ -260,7 +260,7 @@ impl Publisher {
         let entry = ArtifactEntry {
             engine: ENGINE.to_owned(),
             target: TARGET.to_owned(),
-            sha256: Digest::of(artifact.as_slice()),
+            blake3: Digest::of_code(artifact.as_slice()),
             bytes: artifact.bytes() as u64,
         };
         let bytes = artifact.as_slice().to_vec();
@@ -293,7 +293,7 @@ impl Publisher {
             return Ok(false);
         };
         match self.releases.artifact(release, entry).await {
-            Ok(bytes) => Ok(Artifact::verify(bytes, entry.sha256).is_ok()),
+            Ok(bytes) => Ok(Artifact::verify(bytes, entry.blake3).is_ok()),
             Err(ReleaseError::Missing { .. }) => Ok(false),
             Err(error) => Err(error),
         }

@@ -52,7 +52,7 @@ pub struct ArtifactEntry {
     /// The target that it runs on.
     pub target: String,
     /// Its digest.
-    pub sha256: Digest,
+    pub blake3: Digest,
     /// Its size.
     pub bytes: u64,
 }
@@ -115,11 +115,11 @@ pub fn artifact_key(component: Digest, entry: &ArtifactEntry) -> Key {
     let ArtifactEntry {
         engine,
         target,
-        sha256,
+        blake3,
         ..
     } = entry;
     Key::unchecked(format!(
-        "artifacts/{component}/{engine}/{target}/{sha256}.cwasm"
+        "artifacts/{component}/{engine}/{target}/{blake3}.cwasm"
     ))
 }
 

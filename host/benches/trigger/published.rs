@@ -79,7 +79,7 @@ fn load(
     most: Duration,
 ) -> Result<Load, Box<dyn Error>> {
     let artifact = precompile(component)?;
-    let (name, component, digest) = (plugin(0), Digest::of(component), Digest::of(&artifact));
+    let (name, component, digest) = (plugin(0), Digest::of(component), Digest::of_code(&artifact));
     let (mut first, mut again) = (Vec::new(), Vec::new());
     // The first round warms up.
     for _ in 0..=rounds {

@@ -57,7 +57,7 @@ fn write(
     let entry = ArtifactEntry {
         engine: ENGINE.to_owned(),
         target: TARGET.to_owned(),
-        sha256: Digest::of(artifact),
+        blake3: Digest::of_code(artifact),
         bytes: artifact.len() as u64,
     };
     let artifact_key = artifact_key(sha256, &entry);

@@ -26,7 +26,7 @@ pub struct Artifact {
 impl Artifact {
     /// Bytes from a store, if their digest is the one that the release names.
     pub fn verify(bytes: Vec<u8>, expected: Digest) -> Result<Self, PluginError> {
-        let found = Digest::of(&bytes);
+        let found = Digest::of_code(&bytes);
         if found != expected {
             return Err(PluginError::ArtifactAltered { expected, found });
         }
@@ -127,7 +127,7 @@ impl ArtifactFiles {
         let path = self.path(digest);
         let mut file = File::open(&path).ok()?;
         // Piece by piece: what will be mapped need not be in memory once more.
-        let (found, bytes) = Digest::of_all(&mut file).ok()?;
+        let (found, bytes) = Digest::of_code_in(&mut file).ok()?;
         if found != digest {
             // A file that was cut short, say. The store has it whole.
             let _ = fs::remove_file(&path);

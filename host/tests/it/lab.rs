@@ -221,7 +221,7 @@ pub(crate) fn entry(engine: &str, target: &str, code: &[u8]) -> ArtifactEntry {
     ArtifactEntry {
         engine: engine.into(),
         target: target.into(),
-        sha256: Digest::of(code),
+        blake3: Digest::of_code(code),
         bytes: code.len() as u64,
     }
 }

@@ -266,7 +266,7 @@ fn a_tampered_file_in_the_cache_is_read_from_the_store_again() {
     let release = lab.lay(ACME, &mapper(0), &machine_code());
     let file = lab
         .cache()
-        .join(format!("{}.cwasm", release.artifacts[0].sha256));
+        .join(format!("{}.cwasm", release.artifacts[0].blake3));
     lab.mapped_with();
     assert_eq!(fs::read(&file).unwrap(), machine_code());
     let mode = fs::metadata(&file).unwrap().mode();
