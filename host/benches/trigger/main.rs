@@ -1,9 +1,10 @@
 //! `bootstrap` beside a plain `lambda_runtime` handler that does the same for
 //! one pool by hand; `bootstrap` as it looks for newer configs and plugins, and
-//! with a thousand plugins; then the library's own parts.
+//! with a thousand plugins; then the library's own parts, and a plugin in each
+//! language.
 //!
 //! ```text
-//! cargo bench --bench trigger                   # three minutes, once built
+//! cargo bench --bench trigger                   # four minutes, once built
 //! cargo bench --bench trigger -- --quick        # fewer rounds
 //! cargo bench --bench trigger -- --json
 //! ```
@@ -27,6 +28,7 @@
 mod event;
 mod figures;
 mod in_process;
+mod languages;
 mod many_plugins;
 mod process;
 mod published;
@@ -108,10 +110,13 @@ fn run() -> Result<(), Box<dyn Error>> {
     eprintln!("refresh: {} rounds", effort.refresh_rounds);
     let refresh = refresh::measure(folder, stub, &poolhook, effort.refresh_rounds)?;
     eprintln!("{PLUGINS} plugins");
-    let many = many_plugins::measure(folder, stub, &poolhook)?;
+    let rounds = (effort.warm_rounds, effort.warm_events);
+    let [many, many_events] = many_plugins::measure(folder, stub, &poolhook, rounds)?;
     eprintln!("in-process");
     let parts = in_process(&in_process::measure(folder, effort.in_process_rounds)?);
     let [loads, events] = published::measure(folder, effort.in_process_rounds)?;
+    eprintln!("languages");
+    let languages = languages::measure(folder, effort.in_process_rounds)?;
     let machine = machine(pinned)?;
     if as_json {
         let figures = json!({
@@ -119,13 +124,17 @@ fn run() -> Result<(), Box<dyn Error>> {
             "processes": processes.json(),
             "refresh": refresh.json(),
             "manyPlugins": many.json(),
+            "manyPluginsEvents": many_events.json(),
             "inProcess": parts.json(),
             "loads": loads.json(),
             "publishedEvents": events.json(),
+            "languages": languages.json(),
         });
         println!("{figures:#}");
     } else {
-        println!("{processes}\n{refresh}\n{many}\n{parts}\n{loads}\n{events}\n{machine}");
+        println!(
+            "{processes}\n{refresh}\n{many}\n{many_events}\n{parts}\n{loads}\n{events}\n{languages}\n{machine}"
+        );
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `bootstrap` with a thousand plugins: what it holds in memory, where the budget
-//! is enough for all of them, and where it is enough for a tenth.
+//! is enough for all of them, and where it is enough for a tenth; and what an
+//! event of one of ten thousand pools costs, beside the same with one plugin.
 
 use std::error::Error;
 use std::fs;
@@ -10,8 +11,8 @@ use poolhook::plugins::ENTRY_BYTES;
 use serde_json::json;
 use tokio::runtime::Handle;
 
-use crate::figures::{Table, Target, mib, micros, text, time};
-use crate::in_process::write_pools;
+use crate::figures::{Sides, Table, Target, mib, micros, text, time};
+use crate::in_process::{MANY, write_pools};
 use crate::process::{Function, Holds};
 use crate::published::PLUGINS;
 use crate::releases::{plugin, publish};
@@ -23,33 +24,30 @@ struct Seen {
     one: Holds,
     /// After all have served.
     all: Holds,
-    /// CPU time for each event, with one plugin and with all.
-    cpu_one: Duration,
+    /// CPU time for each event with all.
     cpu: Duration,
 }
 
+/// Measures both; the events in so many rounds of so many.
 pub(crate) fn measure(
     folder: &Path,
     runtime: &Handle,
     poolhook: &Function,
-) -> Result<Table, Box<dyn Error>> {
+    rounds: (usize, u32),
+) -> Result<[Table; 2], Box<dyn Error>> {
     let blobs = folder.join("many-releases");
     let code = publish(&blobs, PLUGINS)?;
     let whole = PLUGINS as u64 * (code + ENTRY_BYTES);
     let seen = |name: &str, budget: u64| -> Result<Seen, Box<dyn Error>> {
         let config = folder.join(name);
         write_pools(&config, PLUGINS, |n| Some(plugin(n)))?;
-        let host = format!("refresh-seconds = 86400\n[plugins]\nmemory-bytes = {budget}\n");
-        fs::write(config.join("host.toml"), host)?;
-        let blobs = blobs.display().to_string();
-        let function = poolhook.with(config.display().to_string(), blobs);
+        let function = configured(poolhook, &config, &blobs, budget)?;
         // Every one of them once more, and each answer and item is checked.
         let events = u32::try_from(PLUGINS)?;
-        let mut one = function.warm(runtime, 1)?;
+        let one = function.warm(runtime, 1)?;
         let mut all = function.warm(runtime, PLUGINS)?;
         Ok(Seen {
             budget,
-            cpu_one: one.round(events)?.cpu,
             cpu: all.round(events)?.cpu,
             one: one.holds()?,
             all: all.holds()?,
@@ -71,15 +69,59 @@ pub(crate) fn measure(
         (format!("{kib:.1} KiB"), kib)
     });
     row("CPU per event", &|seen| (time(seen.cpu), micros(seen.cpu)));
-    row("CPU per event, times that with one plugin", &|seen| {
-        let times = seen.cpu.as_secs_f64() / seen.cpu_one.as_secs_f64();
-        (format!("{times:.2}"), times)
-    });
     row("open files", &|seen| {
         let files = seen.all.open_files;
         (files.to_string(), files as f64)
     });
+    let function = |name: &str, plugins: usize| {
+        let config = folder.join(name);
+        write_pools(&config, MANY, |n| Some(plugin(n % plugins)))?;
+        configured(poolhook, &config, &blobs, whole)
+    };
+    let (one, many) = (
+        function("pools-of-one", 1)?,
+        function("pools-of-many", PLUGINS)?,
+    );
+    Ok([table, events(runtime, &one, &many, rounds)?])
+}
+
+/// What an event costs where each of [`MANY`] pools has one plugin, and where each
+/// has one of [`PLUGINS`], in turn.
+fn events(
+    runtime: &Handle,
+    one: &Function,
+    many: &Function,
+    (rounds, events): (usize, u32),
+) -> Result<Table, Box<dyn Error>> {
+    let (mut one, mut many) = (one.warm(runtime, MANY)?, many.warm(runtime, MANY)?);
+    let mut cpu = Sides::default();
+    for _ in 0..rounds {
+        cpu.this.push(many.round(events)?.cpu);
+        cpu.other.push(one.round(events)?.cpu);
+    }
+    let columns = [
+        "10000 pools: median (least to most)",
+        &format!("{PLUGINS} plugins"),
+        "1 plugin",
+        "ratio (of pairs)",
+        "target",
+    ];
+    let mut table = Table::new(&columns);
+    table.times("warm: CPU per event", ["many", "one"], &cpu, Some(1.1));
     Ok(table)
+}
+
+/// The function with a config, plugins, and memory for them.
+fn configured(
+    poolhook: &Function,
+    config: &Path,
+    blobs: &Path,
+    budget: u64,
+) -> Result<Function, Box<dyn Error>> {
+    let host = format!("refresh-seconds = 86400\n[plugins]\nmemory-bytes = {budget}\n");
+    fs::write(config.join("host.toml"), host)?;
+    let (config, blobs) = (config.display().to_string(), blobs.display().to_string());
+    Ok(poolhook.with(config, blobs))
 }
 
 fn memory(table: &mut Table, all: &Seen, tenth: &Seen) {

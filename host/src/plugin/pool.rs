@@ -15,7 +15,7 @@ const MAX_MEMORY_BYTES: usize = 1 << 30;
 const MAX_TABLE_ELEMENTS: usize = 100_000;
 /// What a slot keeps, cleared by hand, from one event to the next: less work
 /// than giving it back to the system. What plugins in compiled languages touch
-/// is far below, QuickJS just so.
+/// is far below, JavaScript just so.
 const KEPT_MEMORY_BYTES: usize = 2 << 20;
 const KEPT_TABLE_BYTES: usize = 4 << 10;
 
