@@ -22,6 +22,7 @@ mod default_plugin;
 mod events;
 mod faults;
 mod fences;
+mod fields;
 mod hostile;
 mod lab;
 mod new_plugin;

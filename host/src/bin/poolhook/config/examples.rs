@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// An example's time, 2026-01-01T00:00:00.000Z.
-const TIME: Duration = Duration::from_secs(1_767_225_600);
+const TIME: Duration = Duration::from_hours(490_896);
 
 #[derive(Deserialize)]
 struct Settings {
@@ -54,7 +54,7 @@ pub(super) fn check(plugin: &Plugin, config: &PoolConfig) -> Result<Option<Strin
         }
     };
     let mut mistakes = Vec::new();
-    for (index, example) in settings.examples.into_iter().enumerate() {
+    for (index, example) in settings.examples.iter().enumerate() {
         let found = mistakes_in(example, plugin, config)?;
         let located = |mistake| format!("settings.examples[{index}]{mistake}");
         mistakes.extend(found.into_iter().map(located));
@@ -63,7 +63,7 @@ pub(super) fn check(plugin: &Plugin, config: &PoolConfig) -> Result<Option<Strin
 }
 
 fn mistakes_in(
-    example: Example,
+    example: &Example,
     plugin: &Plugin,
     config: &PoolConfig,
 ) -> Result<Vec<String>, Failure> {
@@ -93,7 +93,7 @@ fn mistakes_in(
     let time = SystemTime::UNIX_EPOCH + TIME;
     let run = plugin.run(&event, time, &config.settings, &config.limits);
     let wrong = |what: &str, got: String| vec![format!(": expected {what}, got {got}")];
-    Ok(match (run.mapping, &example) {
+    Ok(match (run.mapping, example) {
         (Ok(Mapping::Put(fields)), Example { item, .. }) => match (fields.into_item(), item) {
             (Ok(got), Some(expected)) => differences(expected, &json!(got)),
             (Ok(got), None) => wrong("no item", json!(got).to_string()),

@@ -1,0 +1,333 @@
+//! The plugin `fields`: the item from expressions in a pool's TOML. Its language has
+//! its own tests, in `plugins/fields`; these are about its place in the host.
+
+use std::{env, fs};
+
+use poolhook::host::Outcome;
+use poolhook::plugins::Plugins;
+use serde_json::{Value, json};
+
+use crate::hostile::plugin_name;
+use crate::support::{POOL, Place, event, failure, handle, tests};
+
+const SIX_KEYS: &str = r#"
+table = "User"
+plugin = "fields"
+[settings]
+skip-when = "user.attributes['custom:plan'] | default('') == 'internal'"
+[settings.item]
+id    = "user.name"
+email = "user.attributes.email | lower"
+plan  = "user.attributes['custom:plan'] | default('free')"
+seats = "user.attributes['custom:seats'] | int | optional"
+tags  = "user.attributes['custom:tags'] | split(',') | set | optional"
+since = "user.time"
+"#;
+
+#[test]
+fn built_in() {
+    makes_the_item(Plugins::builtin().unwrap());
+}
+
+#[test]
+fn committed() {
+    makes_the_item(compiled(
+        &fs::read(tests("../../plugins/fields/fields.wasm")).unwrap(),
+    ));
+}
+
+/// The same for one that is built from its source, which CI names.
+#[test]
+fn rebuilt() {
+    let Some(file) = env::var_os("POOLHOOK_REBUILT_FIELDS") else {
+        eprintln!("no rebuilt component named: the committed one alone was tested");
+        return;
+    };
+    makes_the_item(compiled(&fs::read(&file).unwrap()));
+}
+
+fn compiled(component: &[u8]) -> Plugins {
+    let mut plugins = Plugins::builtin().unwrap();
+    let name = plugin_name("under-test");
+    let plugin = plugins.loader().compile(name, component).unwrap();
+    plugins.use_for_all(plugin);
+    plugins
+}
+
+fn makes_the_item(plugins: Plugins) {
+    let place = Place::new(&[(POOL, SIX_KEYS)]);
+    let report = handle(&place.host_with(plugins), &event("custom-attributes"));
+    assert_eq!(report.outcome.unwrap(), Outcome::Written);
+    let mut item = serde_json::to_value(report.trace.item).unwrap();
+    let since = item.as_object_mut().unwrap().remove("since").unwrap();
+    assert!(since["S"].as_str().unwrap().ends_with('Z'));
+    let expected = json!({
+        "id": { "S": "0f3d5f0e-8f5c-4b55-9c1c-2c0a3a4c7e11" },
+        "email": { "S": "hanako@example.com" },
+        "plan": { "S": "pro" },
+        "seats": { "N": "12" },
+    });
+    assert_eq!(item, expected);
+}
+
+#[test]
+fn its_item_keeps_the_rules_of_all_items() {
+    for (item, error) in [
+        ("id = \"'another'\"", "Item.KeyNotTheUsers"),
+        ("sub = 'user.name'", "Item.KeyMissing"),
+        (
+            "id = 'user.name'\nx = \"('1' * 39) | number\"",
+            "Item.BadNumber",
+        ),
+        ("id = 'user.name'\n'' = 'user.name'", "Item.EmptyName"),
+        ("id = 'user.name'\nx = 'user.client_id.x'", "Plugin.Refused"),
+    ] {
+        let toml = format!("table = 'User'\nplugin = 'fields'\n[settings.item]\n{item}");
+        let place = Place::new(&[(POOL, &toml)]);
+        let report = handle(&place.host(), &event("confirm-sign-up"));
+        assert_eq!(failure(&report), error, "{item}");
+    }
+}
+
+#[test]
+fn config_check_says_where_each_mistake_is() {
+    let place = Place::new(&[(
+        POOL,
+        r#"table = "User"
+plugin = "fields"
+[settings]
+skip-when = 'user.name = "x"'
+[settings.item]
+id    = "user.nam"
+"e.m" = "user.attributes.email | lowr | nope(1)"
+plan  = '''usr['x']'''
+"é"   = "'\u00e9' ~ foo(user.name)"
+zip   = 1
+"#,
+    )]);
+    let mistakes = mistakes(&place);
+    let places: Vec<_> = mistakes
+        .iter()
+        .map(|(place, text)| (place.as_str(), text.split(';').next().unwrap()))
+        .collect();
+    let expected = [
+        (
+            "4:24 settings.skip-when",
+            "unexpected input after expression",
+        ),
+        ("6:10 settings.item.id", "unknown field `user.nam`"),
+        ("7:34 settings.item.\"e.m\"", "unknown filter `lowr`"),
+        ("7:41 settings.item.\"e.m\"", "unknown filter `nope`"),
+        // In these, a character of the expression is not one of the file.
+        (
+            "8:1 settings.item.plan",
+            "at character 1: unknown name `usr`",
+        ),
+        (
+            "9:1 settings.item.\"é\"",
+            "at character 7: unknown function `foo`: a value goes through filters, such as \
+             `user.name | lower`",
+        ),
+        (
+            "10:1 settings.item.zip",
+            "must be an expression in quotes, such as \"user.name\", and is 1",
+        ),
+    ];
+    assert_eq!(places, expected);
+}
+
+#[test]
+fn config_check_looks_where_the_settings_are() {
+    let place = Place::new(&[
+        (POOL, "table = 'User'\nplugin = 'fields'"),
+        (
+            "defaults",
+            "# All pools.\n[settings.item]\nid = 'user.nam'\n",
+        ),
+    ]);
+    let check = place.poolhook(&["config", "check"]);
+    let text = String::from_utf8(check.stderr).unwrap();
+    assert!(
+        text.starts_with("config/defaults.toml:3:7: settings.item.id: unknown field"),
+        "{text}"
+    );
+    place.configure("defaults", "");
+    let [(place, text)] = &mistakes(&place)[..] else {
+        panic!("one mistake");
+    };
+    assert_eq!(place, "1:1 settings");
+    assert_eq!(text, "missing field `item`");
+}
+
+#[test]
+fn config_check_runs_the_examples() {
+    let examples = r#"
+[[settings.examples]]
+attributes = { email = "Hanako@Example.com", "custom:tags" = "b,a,b" }
+item = { id.S = "hanako", email.S = "hanako@example.com", plan.S = "free", tags.SS = ["a", "b"], since.S = "2026-01-01T00:00:00.000Z" }
+
+[[settings.examples]]
+user-name = "taro"
+attributes = { "custom:plan" = "internal" }
+skip = true
+
+[[settings.examples]]
+error = "item.email: there is nothing"
+"#;
+    let right =
+        SIX_KEYS.to_owned() + &examples.replace("user.attributes.email", "there is nothing");
+    let place = Place::new(&[(POOL, &right)]);
+    assert_eq!(mistakes(&place), []);
+
+    let wrong = r#"
+[[settings.examples]]
+attributes = { email = "Hanako@Example.com" }
+item = { id.S = "taro", email.S = "hanako@example.com", plan.S = "free", nix.N = "1" }
+
+[[settings.examples]]
+attributes = { email = "Hanako@Example.com" }
+skip = true
+
+[[settings.examples]]
+attributes = { "custom:plan" = "internal" }
+error = "x"
+
+[[settings.examples]]
+skip = true
+error = "x"
+"#;
+    place.configure(POOL, &(SIX_KEYS.to_owned() + wrong));
+    let found = mistakes(&place);
+    let expected = [
+        (
+            "16:1",
+            "[0].item: \"id\" must be {\"S\":\"taro\"}, and is {\"S\":\"hanako\"}",
+        ),
+        (
+            "16:1",
+            "[0].item: \"nix\" must be {\"N\":\"1\"}, and is not there",
+        ),
+        (
+            "16:1",
+            "[0].item: \"since\" must not be there, and is {\"S\":\"2026-01-01T00:00:00.000Z\"}",
+        ),
+        ("18:1", "[1]: expected no item, got {"),
+        (
+            "22:1",
+            "[2]: expected no skip, got a skip: `skip-when` is true",
+        ),
+        (
+            "26:1",
+            "[3]: must have one of `item`, `skip = true` and `error`",
+        ),
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for ((place, text), (at, mistake)) in found.iter().zip(expected) {
+        let found = format!("{place}: {text}").replacen(" settings.examples", "", 1);
+        assert!(found.starts_with(&format!("{at}{mistake}")), "{found}");
+    }
+
+    let misspelt = "[[settings.examples]]\nitme = {}\n";
+    place.configure(POOL, &(SIX_KEYS.to_owned() + misspelt));
+    let [(at, text)] = &mistakes(&place)[..] else {
+        panic!("one mistake");
+    };
+    assert_eq!(at, "14:1 settings.examples[0].itme");
+    assert!(text.starts_with("unknown field `itme`"), "{text}");
+}
+
+/// Expressions of somebody who wants to do harm: each ends in a named error, within
+/// the limits, in `config check` and in an event.
+#[test]
+fn hostile_expressions_end_in_a_named_error() {
+    let many = |text: &str, times: usize| text.repeat(times);
+    let brackets = format!("{}1{}", many("(", 5000), many(")", 5000));
+    let within_brackets = format!("{}1{}", many("[", 24), many("]", 24));
+    let cases = [
+        // Deep.
+        (brackets.as_str(), "Plugin.Refused"),
+        (&within_brackets, "none"),
+        (&(many("not ", 499) + "1"), "none"),
+        (&(many("-", 1999) + "1"), "Plugin.Trap"),
+        (&("1".to_owned() + &many(" if 1 else 1", 160)), "none"),
+        (
+            &("user.attributes".to_owned() + &many(".a", 990)),
+            "Plugin.Trap",
+        ),
+        (&("1".to_owned() + &many("~1", 999)), "Plugin.Trap"),
+        (&("'a'".to_owned() + &many("|lower", 330)), "none"),
+        ("(('[' * 100000) ~ (']' * 100000)) | json", "Plugin.Refused"),
+        // Long.
+        (
+            &("'".to_owned() + &many("x", 100_000) + "'"),
+            "Plugin.Refused",
+        ),
+        ("'x' * 1000000000", "Plugin.Refused"),
+        ("(('x' * 1000000) ~ 'y') * 30", "Plugin.MemoryLimit"),
+        (
+            "('x' * 100000) | replace('x', 'y' * 100000)",
+            "Plugin.MemoryLimit",
+        ),
+        ("'x' * 2000000", "Plugin.OutputLimit"),
+        ("'x' * 500000", "Item.TooLarge"),
+        ("[1] * 1000000000", "Plugin.Refused"),
+        ("2 ** 100000", "Plugin.Refused"),
+        // Endless.
+        ("('x,' * 1000000) | split(',') | set", "Plugin.FuelLimit"),
+        (
+            "('x,' * 100000) | split(',') | sort | reverse | join",
+            "Plugin.FuelLimit",
+        ),
+        (
+            "('x,' * 300000) | split(',') | join('y' * 1000)",
+            "Plugin.FuelLimit",
+        ),
+        // Odd.
+        ("1 // 0", "Plugin.Refused"),
+        ("user.name[::0]", "Plugin.Refused"),
+        (
+            "-(0 - 170141183460469231731687303715884105727 - 1)",
+            "Item.BadNumber",
+        ),
+        (
+            "user.attributes | map('map', 'map') | join",
+            "Plugin.Refused",
+        ),
+        ("'\\ud800'", "Plugin.Refused"),
+    ];
+    for (expression, expected) in cases {
+        let shown: String = expression.chars().take(60).collect();
+        let settings = json!({ "item": { "id": "user.name", "x": expression } });
+        let toml = toml::to_string(&json!({
+            "table": "User", "plugin": "fields", "settings": settings,
+        }));
+        let place = Place::new(&[(POOL, &toml.unwrap())]);
+        let report = handle(&place.host(), &event("confirm-sign-up"));
+        let name = report
+            .outcome
+            .as_ref()
+            .map_or_else(|failure| failure.name(), |_| "none");
+        assert_eq!(name, expected, "{shown}");
+
+        let check = place.poolhook(&["config", "check"]);
+        let code = check.status.code().unwrap();
+        let text = String::from_utf8(check.stderr).unwrap();
+        assert!(code < 2, "{shown}: {text}");
+        assert!(text.len() < 2000, "{shown}: {text}");
+    }
+}
+
+/// Each mistake that `config check` finds: line, column and key, and the rule.
+fn mistakes(place: &Place) -> Vec<(String, String)> {
+    let check = place.poolhook(&["config", "check", "--json"]);
+    let found: Value = serde_json::from_slice(&check.stdout).unwrap();
+    let errors = found["errors"].as_array().unwrap();
+    assert_eq!(check.status.code(), Some(i32::from(!errors.is_empty())));
+    let mistake = |error: &Value| {
+        assert_eq!(error["errorType"], "Config.Invalid", "{error}");
+        let key = error["key"].as_str().unwrap();
+        let place = format!("{}:{} {key}", error["line"], error["column"]);
+        (place, error["errorMessage"].as_str().unwrap().to_owned())
+    };
+    errors.iter().map(mistake).collect()
+}
