@@ -49,6 +49,10 @@ fn tests_build_and_run() {
     let component = line(&with_cargo(&mut build).output().unwrap());
     assert!(component.ends_with("member-card/member-card.wasm"));
 
+    let mut cases = place.command(&["plugin", "test"]);
+    let tested = cases.current_dir(&project).output().unwrap();
+    assert!(line(&tested).contains("passed  full-user: "), "{tested:?}");
+
     let event = project.join("event.json");
     let run = [
         "run",

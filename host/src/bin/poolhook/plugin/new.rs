@@ -53,6 +53,7 @@ impl Options {
             "Next, in that folder:
   cargo test
   poolhook plugin build
+  poolhook plugin test
   poolhook plugin check {name}.wasm
   poolhook plugin run {name}.wasm event.json
   poolhook plugin publish {name}.wasm"
