@@ -32,7 +32,10 @@ fn the_kits_map_alike() {
     for (kit, takes_settings) in KITS {
         let component = folder.join(kit).with_extension("wasm");
         assert!(component.exists(), "{} is missing", component.display());
-        let mapped = mapped(&["--component", component.to_str().unwrap()], takes_settings);
+        let mapped = mapped(
+            &["--component", component.to_str().unwrap()],
+            takes_settings,
+        );
         let first = first.get_or_insert_with(|| mapped.clone());
         for (case, item) in &mapped {
             let expected = first[case].to_string();
@@ -86,7 +89,10 @@ fn run(cases: &Path, subject: &[&str]) -> BTreeMap<String, Value> {
     let items = out.lines().map(|line| {
         let mut line: Value = serde_json::from_str(line).unwrap();
         assert_eq!(line["result"], "passed");
-        (line["case"].as_str().unwrap().to_owned(), line["item"].take())
+        (
+            line["case"].as_str().unwrap().to_owned(),
+            line["item"].take(),
+        )
     });
     items.collect()
 }

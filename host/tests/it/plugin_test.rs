@@ -70,7 +70,10 @@ fn what_is_as_expected_passes() {
     assert_eq!(lines.len(), 3, "{out}");
     assert!(lines[0].starts_with("passed  by-phone: "), "{out}");
     assert!(lines[2].starts_with("passed  signs-up: "), "{out}");
-    assert!(lines[2].contains(" of 100000000 fuel, ") && lines[2].ends_with(" us"), "{out}");
+    assert!(
+        lines[2].contains(" of 100000000 fuel, ") && lines[2].ends_with(" us"),
+        "{out}"
+    );
 
     let (code, out, _) = run_pool(&place, "--json");
     assert_eq!(code, Some(0));
@@ -85,7 +88,8 @@ fn what_is_as_expected_passes() {
 
 #[test]
 fn what_differs_is_shown_attribute_by_attribute() {
-    let item = json!({ "id": { "S": ID }, "email": { "S": "h" }, "plan": { "N": "1" } }).to_string();
+    let item =
+        json!({ "id": { "S": ID }, "email": { "S": "h" }, "plan": { "N": "1" } }).to_string();
     let place = place(&[
         ("item/event.json", "@confirm-sign-up"),
         ("item/item.json", &item),
@@ -130,8 +134,13 @@ fn errors_are_expected_by_name_and_message() {
     assert_eq!(code, Some(0), "{out}{err}");
     let (code, out, _) = run(&place, ". --component trap.wasm");
     assert_eq!(code, Some(1));
-    assert!(out.contains("error\n          expected Plugin.Refused\n          got      Plugin.Trap\n"));
-    assert!(out.contains("message\n          expected not my user\n"), "{out}");
+    assert!(
+        out.contains("error\n          expected Plugin.Refused\n          got      Plugin.Trap\n")
+    );
+    assert!(
+        out.contains("message\n          expected not my user\n"),
+        "{out}"
+    );
 }
 
 #[test]
@@ -146,14 +155,23 @@ fn bless_writes_what_comes_out_and_says_so() {
     ]);
     let (code, _, err) = run_pool(&place, "");
     assert_eq!(code, Some(2));
-    assert!(err.contains("cases/new has none of item.json, skip.txt and error.txt; `--bless`"), "{err}");
+    assert!(
+        err.contains("cases/new has none of item.json, skip.txt and error.txt; `--bless`"),
+        "{err}"
+    );
 
     let (code, out, err) = run_pool(&place, "--bless");
     assert_eq!(code, Some(0), "{err}");
     assert!(err.starts_with("1 passed, 2 blessed, 0 failed: "), "{err}");
     assert!(out.contains("blessed new: "), "{out}");
-    assert!(out.contains("expected nothing\n          got      the item {"), "{out}");
-    assert!(out.contains("expected an item\n          got      skipped: the user has no email\n"), "{out}");
+    assert!(
+        out.contains("expected nothing\n          got      the item {"),
+        "{out}"
+    );
+    assert!(
+        out.contains("expected an item\n          got      skipped: the user has no email\n"),
+        "{out}"
+    );
     let written: Value = serde_json::from_str(&read(&place, "new/item.json")).unwrap();
     assert_eq!(written.to_string(), item);
     assert_eq!(read(&place, "same/item.json"), item, "left as it is");
@@ -164,7 +182,10 @@ fn bless_writes_what_comes_out_and_says_so() {
     fs::write(place.path().join("chatty.wasm"), hostile("an-error")).unwrap();
     fs::write(place.path().join("trap.wasm"), hostile("trap")).unwrap();
     assert_eq!(run(&place, "--component chatty.wasm --bless").0, Some(0));
-    assert_eq!(read(&place, "new/error.txt"), "Plugin.Refused\nnot my user\n");
+    assert_eq!(
+        read(&place, "new/error.txt"),
+        "Plugin.Refused\nnot my user\n"
+    );
     assert_eq!(run(&place, "--component trap.wasm --bless").0, Some(0));
     assert_eq!(read(&place, "new/error.txt"), "Plugin.Trap\n");
     assert_eq!(run(&place, "--component trap.wasm").0, Some(0));
@@ -188,7 +209,10 @@ fn the_time_is_always_the_same_and_settings_come_from_the_case_first() {
     assert_eq!(code, Some(0), "{err}");
     let lines = json_lines(&out);
     assert_eq!(lines[0]["item"]["settings"]["S"], r#"{"from":"the case"}"#);
-    assert_eq!(lines[1]["item"]["settings"]["S"], r#"{"from":"the option"}"#);
+    assert_eq!(
+        lines[1]["item"]["settings"]["S"],
+        r#"{"from":"the option"}"#
+    );
     let time = &lines[1]["item"]["time"]["S"];
     assert_eq!(time, "2026-11-23T09:06:52.123Z");
     assert_eq!(lines[1]["item"]["timeMs"]["N"], "1795424812123");
@@ -200,26 +224,38 @@ fn a_pool_brings_its_limits_and_its_key() {
         ("a/event.json", "@confirm-sign-up"),
         ("a/error.txt", "Item.KeyNotTheUsers"),
     ]);
-    place.configure("defaults", "table = 'User'\nkey = { equals = 'USER#{userName}' }");
+    place.configure(
+        "defaults",
+        "table = 'User'\nkey = { equals = 'USER#{userName}' }",
+    );
     place.configure(POOL, "");
     let (code, out, _) = run_pool(&place, "");
     assert_eq!(code, Some(0), "{out}");
     place.configure(POOL, "limits.fuel = 10");
     let (code, out, _) = run_pool(&place, "");
     assert_eq!(code, Some(1));
-    assert!(out.contains(" of 10 fuel, ") && out.contains("got      Plugin.FuelLimit"), "{out}");
+    assert!(
+        out.contains(" of 10 fuel, ") && out.contains("got      Plugin.FuelLimit"),
+        "{out}"
+    );
 
     place.configure(POOL, "plugin = 'acme'");
     let (code, _, err) = run_pool(&place, "");
     assert_eq!(code, Some(2));
-    assert!(err.contains("`--component FILE.wasm`") && err.contains("`acme`"), "{err}");
+    assert!(
+        err.contains("`--component FILE.wasm`") && err.contains("`acme`"),
+        "{err}"
+    );
     place.configure(POOL, "tabel = 'User'");
     let (code, _, err) = run_pool(&place, "");
     assert_eq!(code, Some(2));
     assert!(err.contains(".toml:1:1: tabel"), "{err}");
     let (code, _, err) = run(&place, "--pool config/defaults.toml");
     assert_eq!(code, Some(2));
-    assert!(err.contains("config/defaults.toml is not named after a user pool"), "{err}");
+    assert!(
+        err.contains("config/defaults.toml is not named after a user pool"),
+        "{err}"
+    );
 }
 
 #[test]
@@ -227,16 +263,26 @@ fn the_component_is_where_plugin_build_puts_it() {
     let place = place(&[]);
     let project = place.path().join("acme");
     fs::create_dir_all(project.join("cases/one")).unwrap();
-    fs::write(project.join("cases/one/event.json"), event("confirm-sign-up")).unwrap();
+    fs::write(
+        project.join("cases/one/event.json"),
+        event("confirm-sign-up"),
+    )
+    .unwrap();
     fs::write(project.join("cases/one/error.txt"), "Plugin.Refused").unwrap();
     let (code, _, err) = run(&place, "acme");
     assert_eq!(code, Some(2));
     let missing = Path::new("acme/acme.wasm").display();
-    assert!(err.contains(&format!("there is no {missing}: `poolhook plugin build`")), "{err}");
+    assert!(
+        err.contains(&format!("there is no {missing}: `poolhook plugin build`")),
+        "{err}"
+    );
     fs::write(project.join("acme.wasm"), hostile("an-error")).unwrap();
     assert_eq!(run(&place, "acme").0, Some(0));
     let mut here = place.command(&["plugin", "test"]);
-    assert_eq!(text(&here.current_dir(&project).output().unwrap()).0, Some(0));
+    assert_eq!(
+        text(&here.current_dir(&project).output().unwrap()).0,
+        Some(0)
+    );
 }
 
 #[test]
@@ -257,6 +303,9 @@ fn what_is_wrong_with_cases_is_said_all_at_once() {
         ("bad-settings/event.json", "@confirm-sign-up"),
         ("bad-settings/settings.toml", "a = "),
         ("bad-settings/skip.txt", ""),
+        ("stray/event.json", "@confirm-sign-up"),
+        ("stray/settings.json", "{}"),
+        ("stray/skip.txt", ""),
     ]);
     fs::write(place.path().join("acme.wasm"), mapper(1)).unwrap();
     for bless in ["", "--bless"] {
@@ -270,6 +319,7 @@ fn what_is_wrong_with_cases_is_said_all_at_once() {
             "cases/bad-rule/item.json: the attribute `id` is an empty set",
             "cases/bad-error/error.txt: its first line must be an error's name",
             "cases/bad-settings/settings.toml: ",
+            "cases/stray has settings.json; a case has no files but event.json, settings.toml,",
         ] {
             assert!(err.contains(says), "{says}: {err}");
         }
@@ -281,7 +331,10 @@ fn no_case_is_an_error() {
     let place = place(&[]);
     fs::create_dir(place.path().join("empty")).unwrap();
     for (arguments, says) in [
-        ("empty --component acme.wasm", "no case found in empty: a case is a folder with event.json"),
+        (
+            "empty --component acme.wasm",
+            "no case found in empty: a case is a folder with event.json",
+        ),
         ("nowhere", "nowhere"),
         ("--component a.wasm --pool b.toml", "cannot be used with"),
         ("--settings a.toml --pool b.toml", "cannot be used with"),

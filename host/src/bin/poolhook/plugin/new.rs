@@ -88,9 +88,12 @@ fn project(name: &str) -> Vec<(&'static str, String)> {
         .replace("../sdk", "poolhook-plugin");
     let workspace = "\n# Not part of a workspace that it may lie in.\n[workspace]\n";
     let readme = repository!("plugins/rust/README.md")
+        .replace(
+            " ../../host/tests/conformance/cases --component rust.wasm",
+            "",
+        )
         .replace("rust.wasm", &format!("{name}.wasm"))
         .replace("../../host/tests/events/confirm-sign-up.json", "event.json")
-        .replace("../../host/tests/conformance/cases", "cases")
         .replace("../sdk", "poolhook-plugin");
     let crate_root = repository!("plugins/sdk/src/lib.rs").replace("../../wit", "wit");
     let mut files = vec![

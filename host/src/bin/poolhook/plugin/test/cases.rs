@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -54,19 +54,8 @@ pub(super) struct Difference {
 /// The cases in the folder, by name; all that is wrong with them is one error. Where
 /// nothing is expected yet, that is wrong as well, unless `unwritten` is allowed.
 pub(super) fn read(folder: &Path, unwritten: bool) -> anyhow::Result<Vec<Case>> {
-    let context = || folder.display().to_string();
-    let mut folders = BTreeMap::new();
-    for entry in fs::read_dir(folder).with_context(context)? {
-        let path = entry.with_context(context)?.path();
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        if path.is_dir() && !name.starts_with('.') {
-            folders.insert(name, path);
-        }
-    }
+    let mut folders = entries(folder)?;
+    folders.retain(|_, path| path.is_dir());
     if !folders.values().any(|case| case.join(EVENT).exists()) {
         bail!(
             "no case found in {}: a case is a folder with {EVENT} and one of {ITEM}, {SKIP} and {ERROR}",
@@ -87,12 +76,34 @@ pub(super) fn read(folder: &Path, unwritten: bool) -> anyhow::Result<Vec<Case>> 
     Ok(cases)
 }
 
+/// What is in a folder, by name, without what is hidden.
+fn entries(folder: &Path) -> anyhow::Result<BTreeMap<String, PathBuf>> {
+    let context = || folder.display().to_string();
+    let mut entries = BTreeMap::new();
+    for entry in fs::read_dir(folder).with_context(context)? {
+        let entry = entry.with_context(context)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !name.starts_with('.') {
+            entries.insert(name, entry.path());
+        }
+    }
+    Ok(entries)
+}
+
 impl Case {
     fn read(name: String, folder: PathBuf, unwritten: bool) -> anyhow::Result<Self> {
         let place = folder.display();
         let Some(event) = read_file(&folder, EVENT)? else {
             bail!("{place} has no {EVENT}");
         };
+        let known = [EVENT, SETTINGS, ITEM, SKIP, ERROR];
+        let mut files = entries(&folder)?.into_keys();
+        if let Some(stray) = files.find(|file| !known.contains(&file.as_str())) {
+            bail!(
+                "{place} has {stray}; a case has no files but {}",
+                known.join(", ")
+            );
+        }
         let event = PostConfirmation::parse(event.as_bytes());
         let event = event.with_context(|| format!("{place}/{EVENT}"))?;
         let settings = read_file(&folder, SETTINGS)?;
@@ -100,13 +111,10 @@ impl Case {
         let settings = settings.with_context(|| format!("{place}/{SETTINGS}"))?;
 
         let mut expected = Vec::new();
-        for (file, parse) in [
-            (ITEM, Expected::item as fn(&str) -> _),
-            (SKIP, Expected::skip),
-            (ERROR, Expected::error),
-        ] {
+        for file in [ITEM, SKIP, ERROR] {
             if let Some(text) = read_file(&folder, file)? {
-                expected.push(parse(&text).with_context(|| format!("{place}/{file}"))?);
+                let read = Expected::read(file, &text);
+                expected.push(read.with_context(|| format!("{place}/{file}"))?);
             }
         }
         if expected.len() > 1 {
@@ -163,21 +171,18 @@ fn read_file(folder: &Path, file: &str) -> anyhow::Result<Option<String>> {
     let path = folder.join(file);
     match fs::read_to_string(&path) {
         Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| path.display().to_string()),
     }
 }
 
 impl Expected {
-    fn item(text: &str) -> anyhow::Result<Self> {
-        Ok(Self::Item(serde_json::from_str(text)?))
-    }
-
-    fn skip(text: &str) -> anyhow::Result<Self> {
-        Ok(Self::Skip(words(text)))
-    }
-
-    fn error(text: &str) -> anyhow::Result<Self> {
+    fn read(file: &str, text: &str) -> anyhow::Result<Self> {
+        match file {
+            ITEM => return Ok(Self::Item(serde_json::from_str(text)?)),
+            SKIP => return Ok(Self::Skip(words(text))),
+            _ => {}
+        }
         let (name, message) = text.split_once('\n').unwrap_or((text, ""));
         let name = name.trim().to_owned();
         if name.is_empty() {
