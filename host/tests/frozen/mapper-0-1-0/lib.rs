@@ -30,18 +30,27 @@ impl Guest for Frozen {
             field("clientId", user.client_id.map_or(Value::Null, Value::S)),
             field("triggerSource", Value::S(user.trigger_source)),
             field("userAttributes", Value::Ss(pairs(user.user_attributes))),
-            field("clientMetadata", Value::Json(array(&pairs(user.client_metadata)))),
+            field(
+                "clientMetadata",
+                Value::Json(array(&pairs(user.client_metadata))),
+            ),
             field("time", Value::S(user.time)),
             field("timeMs", Value::N(user.time_ms.to_string())),
             field("settings", Value::S(settings)),
-            field("n", Value::N("-12345678901234567890.123456789012345678".into())),
+            field(
+                "n",
+                Value::N("-12345678901234567890.123456789012345678".into()),
+            ),
             field("b", Value::B(vec![0, 127, 128, 255])),
             field("boolean", Value::Boolean(true)),
             field("null", Value::Null),
             field("ss", Value::Ss(texts(&["b", "", "a"]))),
             field("ns", Value::Ns(texts(&["2", "1.50"]))),
             field("bs", Value::Bs(vec![vec![1], vec![], vec![255]])),
-            field("json", Value::Json(r#"{"m":{"l":[1,"s",true,null,[]]}}"#.into())),
+            field(
+                "json",
+                Value::Json(r#"{"m":{"l":[1,"s",true,null,[]]}}"#.into()),
+            ),
         ]))
     }
 }

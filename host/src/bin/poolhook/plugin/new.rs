@@ -89,8 +89,8 @@ fn project(name: &str) -> Vec<(&'static str, String)> {
     let workspace = "\n# Not part of a workspace that it may lie in.\n[workspace]\n";
     let readme = repository!("plugins/rust/README.md")
         .replace(
-            " ../../host/tests/conformance/cases --component rust.wasm",
-            "",
+            "test ../../host/tests/conformance/cases --component rust.wasm",
+            "test               # the component, with the events in cases",
         )
         .replace("rust.wasm", &format!("{name}.wasm"))
         .replace("../../host/tests/events/confirm-sign-up.json", "event.json")
