@@ -101,6 +101,20 @@ fn the_readme_lists_every_command_on_plugins() {
     assert!(seen > 9, "{help}");
 }
 
+/// The crate's docs are compiled, so its page is right where it says the same.
+#[test]
+fn the_page_on_rust_shows_what_compiles() {
+    let page = fs::read_to_string(tests("../../wit/rust.md")).unwrap();
+    let source = fs::read_to_string(tests("../../plugins/sdk/src/lib.rs")).unwrap();
+    let docs = source.lines().map_while(|line| line.strip_prefix("//!"));
+    let docs: Vec<_> = docs
+        .map(|line| line.strip_prefix(' ').unwrap_or(line))
+        .collect();
+    let (_, example) = page.split_once("```rust\n").unwrap();
+    let (example, _) = example.split_once("```").unwrap();
+    assert!(docs.join("\n").contains(example), "{example}");
+}
+
 /// The names in the code: `"Class.Name"`.
 fn errors() -> BTreeSet<String> {
     let mut all = BTreeSet::new();

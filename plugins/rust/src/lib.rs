@@ -33,7 +33,7 @@ struct Address<'a> {
     country: Option<&'a str>,
 }
 
-fn to_item(user: &User, settings: Settings) -> Result<Outcome, String> {
+fn to_item(user: &User, settings: &Settings) -> Result<Outcome, String> {
     if user.is_true("custom:internal") {
         return Ok(Outcome::skip("the user is internal"));
     }

@@ -22,7 +22,7 @@
 //!     }
 //! }
 //!
-//! fn to_item(user: &User, settings: Settings) -> Result<Outcome, String> {
+//! fn to_item(user: &User, settings: &Settings) -> Result<Outcome, String> {
 //!     if user.is_true("custom:internal") {
 //!         return Ok(Outcome::skip("the user is internal"));
 //!     }
@@ -63,7 +63,7 @@
 //! ```
 //! use poolhook_plugin::{Item, NoSettings, Outcome, User, Value, map};
 //!
-//! fn to_item(user: &User, _: NoSettings) -> Result<Outcome, String> {
+//! fn to_item(user: &User, _: &NoSettings) -> Result<Outcome, String> {
 //!     Ok(Outcome::put(Item::new().set("id", &user.user_name)))
 //! }
 //!
@@ -107,13 +107,13 @@ pub mod bindings {
 
 /// Makes a function the plugin's mapping: once in a crate, whose type is `cdylib`.
 ///
-/// The function gets the user by reference and the settings by value:
+/// The function gets the user and the settings by reference:
 ///
 /// ```
 /// # use poolhook_plugin::{NoSettings, Outcome, User};
 /// poolhook_plugin::export!(nobody);
 ///
-/// fn nobody(_: &User, _: NoSettings) -> Result<Outcome, String> {
+/// fn nobody(_: &User, _: &NoSettings) -> Result<Outcome, String> {
 ///     Ok(Outcome::skip("this pool writes nothing"))
 /// }
 /// ```
@@ -139,12 +139,12 @@ macro_rules! export {
 
 /// Maps a user as the host does, with settings in JSON.
 pub fn map<S: DeserializeOwned, E: Display>(
-    mapping: impl FnOnce(&User, S) -> Result<Outcome, E>,
+    mapping: impl FnOnce(&User, &S) -> Result<Outcome, E>,
     user: &User,
     settings: &str,
 ) -> Result<Outcome, String> {
     let settings = serde_json::from_str(settings).map_err(|error| format!("settings: {error}"))?;
-    mapping(user, settings).map_err(|error| error.to_string())
+    mapping(user, &settings).map_err(|error| error.to_string())
 }
 
 /// The settings of a plugin that has none: any key is an error.
