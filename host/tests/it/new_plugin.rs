@@ -6,10 +6,13 @@ use std::{env, fs};
 
 use crate::support::{POOL, Place, tests};
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 9] = [
     "Cargo.toml",
     "src/lib.rs",
-    "wit/mapper.wit",
+    "poolhook-plugin/Cargo.toml",
+    "poolhook-plugin/src/lib.rs",
+    "poolhook-plugin/wit/mapper.wit",
+    "cases/full-user/item.json",
     "README.md",
     "event.json",
     ".gitignore",
@@ -46,6 +49,10 @@ fn tests_build_and_run() {
     let component = line(&with_cargo(&mut build).output().unwrap());
     assert!(component.ends_with("member-card/member-card.wasm"));
 
+    let mut cases = place.command(&["plugin", "test"]);
+    let tested = cases.current_dir(&project).output().unwrap();
+    assert!(line(&tested).contains("passed  full-user: "), "{tested:?}");
+
     let event = project.join("event.json");
     let run = [
         "run",
@@ -58,16 +65,11 @@ fn tests_build_and_run() {
     let item = &report["item"];
     assert_eq!(item["id"]["S"], "0f3d5f0e-8f5c-4b55-9c1c-2c0a3a4c7e11");
     assert_eq!(item["email"]["S"], "hanako@example.com");
-    assert_eq!(item["plan"]["S"], "basic");
-    assert!(item["joined"]["S"].as_str().unwrap().ends_with('Z'));
-    assert!(
-        item["trialEnds"]["N"]
-            .as_str()
-            .unwrap()
-            .parse::<u64>()
-            .is_ok()
-    );
-    assert_eq!(item.as_object().unwrap().len(), 5);
+    let joined = item["planJoined"]["S"].as_str().unwrap();
+    assert!(joined.starts_with("basic#2") && joined.ends_with('Z'));
+    let trial_ends = item["trialEnds"]["N"].as_str().unwrap();
+    assert!(trial_ends.parse::<u64>().is_ok());
+    assert_eq!(item.as_object().unwrap().len(), 6);
 }
 
 #[test]

@@ -53,6 +53,7 @@ impl Options {
             "Next, in that folder:
   cargo test
   poolhook plugin build
+  poolhook plugin test
   poolhook plugin check {name}.wasm
   poolhook plugin run {name}.wasm event.json
   poolhook plugin publish {name}.wasm"
@@ -72,23 +73,88 @@ fn write(name: &str, folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The repository's `plugins/rust`, made to stand alone.
-fn project(name: &str) -> [(&'static str, String); 6] {
-    let manifest = include_str!("../../../../../plugins/rust/Cargo.toml");
-    let manifest = manifest.replace("name = \"rust\"", &format!("name = \"{name}\""));
+/// A file of the repository.
+macro_rules! repository {
+    ($path:expr) => {
+        include_str!(concat!("../../../../../", $path))
+    };
+}
+
+/// The repository's `plugins/rust`, made to stand alone: with the crate for authors,
+/// which is on no registry.
+fn project(name: &str) -> Vec<(&'static str, String)> {
+    let manifest = repository!("plugins/rust/Cargo.toml")
+        .replace("name = \"rust\"", &format!("name = \"{name}\""))
+        .replace("../sdk", "poolhook-plugin");
     let workspace = "\n# Not part of a workspace that it may lie in.\n[workspace]\n";
-    let source = include_str!("../../../../../plugins/rust/src/lib.rs");
-    let readme = include_str!("../../../../../plugins/rust/README.md");
-    let readme = readme.replace("rust.wasm", &format!("{name}.wasm"));
-    let sample = "../../host/tests/events/confirm-sign-up.json";
-    let event = include_str!("../../../../tests/events/confirm-sign-up.json");
-    let wit = include_str!("../../../../../wit/mapper.wit");
-    [
+    let readme = repository!("plugins/rust/README.md")
+        .replace(
+            "test ../../host/tests/conformance/cases --component rust.wasm",
+            "test               # the component, with the events in cases",
+        )
+        .replace("rust.wasm", &format!("{name}.wasm"))
+        .replace("../../host/tests/events/confirm-sign-up.json", "event.json")
+        .replace("../sdk", "poolhook-plugin");
+    let crate_root = repository!("plugins/sdk/src/lib.rs").replace("../../wit", "wit");
+    let mut files = vec![
         ("Cargo.toml", manifest + workspace),
-        ("src/lib.rs", source.replace("../../wit", "wit")),
-        ("wit/mapper.wit", wit.to_owned()),
-        ("README.md", readme.replace(sample, "event.json")),
-        ("event.json", event.to_owned()),
-        (".gitignore", "/target\n/*.wasm\n".to_owned()),
+        ("README.md", readme),
+        ("poolhook-plugin/src/lib.rs", crate_root),
+    ];
+    let as_they_are = [
+        ("src/lib.rs", repository!("plugins/rust/src/lib.rs")),
+        (
+            "poolhook-plugin/Cargo.toml",
+            repository!("plugins/sdk/Cargo.toml"),
+        ),
+        (
+            "poolhook-plugin/README.md",
+            repository!("plugins/sdk/README.md"),
+        ),
+        (
+            "poolhook-plugin/src/item.rs",
+            repository!("plugins/sdk/src/item.rs"),
+        ),
+        (
+            "poolhook-plugin/src/log.rs",
+            repository!("plugins/sdk/src/log.rs"),
+        ),
+        (
+            "poolhook-plugin/src/user.rs",
+            repository!("plugins/sdk/src/user.rs"),
+        ),
+        (
+            "poolhook-plugin/wit/mapper.wit",
+            repository!("wit/mapper.wit"),
+        ),
+        (
+            "event.json",
+            repository!("host/tests/events/confirm-sign-up.json"),
+        ),
+        (".gitignore", "/target\n/*.wasm\n"),
+    ];
+    files.extend(as_they_are.map(|(path, text)| (path, text.to_owned())));
+    files.extend(cases());
+    files
+}
+
+/// Some cases for `plugin test`. Every kit maps alike, so they fit each.
+fn cases() -> impl Iterator<Item = (&'static str, String)> {
+    macro_rules! case_file {
+        ($path:literal) => {
+            (
+                concat!("cases/", $path),
+                repository!(concat!("host/tests/conformance/cases/", $path)).to_owned(),
+            )
+        };
+    }
+    [
+        case_file!("full-user/event.json"),
+        case_file!("full-user/item.json"),
+        case_file!("internal/event.json"),
+        case_file!("internal/skip.txt"),
+        case_file!("seats-no-number/event.json"),
+        case_file!("seats-no-number/error.txt"),
     ]
+    .into_iter()
 }
