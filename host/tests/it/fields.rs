@@ -164,7 +164,7 @@ fn config_check_runs_the_examples() {
     let examples = r#"
 [[settings.examples]]
 attributes = { email = "Hanako@Example.com", "custom:tags" = "b,a,b" }
-item = { id.S = "hanako", email.S = "hanako@example.com", plan.S = "free", tags.SS = ["a", "b"], since.S = "2026-01-01T00:00:00.000Z" }
+item = { id.S = "hanako", email.S = "hanako@example.com", plan.S = "free", tags.SS = ["a", "b"], since.S = "2026-11-23T09:06:52.123Z" }
 
 [[settings.examples]]
 user-name = "taro"
@@ -201,20 +201,20 @@ error = "x"
     let expected = [
         (
             "16:1",
-            "[0].item: \"id\" must be {\"S\":\"taro\"}, and is {\"S\":\"hanako\"}",
+            "[0].item: `id` must be {\"S\":\"taro\"}, and is {\"S\":\"hanako\"}",
         ),
         (
             "16:1",
-            "[0].item: \"nix\" must be {\"N\":\"1\"}, and is not there",
+            "[0].item: `nix` must be {\"N\":\"1\"}, and is not there",
         ),
         (
             "16:1",
-            "[0].item: \"since\" must not be there, and is {\"S\":\"2026-01-01T00:00:00.000Z\"}",
+            "[0].item: `since` must not be there, and is {\"S\":\"2026-11-23T09:06:52.123Z\"}",
         ),
-        ("18:1", "[1]: expected no item, got {"),
+        ("18:1", "[1]: expected a skip, got the item {"),
         (
             "22:1",
-            "[2]: expected no skip, got a skip: `skip-when` is true",
+            "[2]: expected the error `x`, got skipped: `skip-when` is true",
         ),
         (
             "26:1",

@@ -113,7 +113,7 @@ impl Check {
                 let id = pool?;
                 let config = pools.get(&id).await?;
                 let plugin = plugins.get(&config.plugin).await?;
-                if let Some(message) = wrong_settings(&plugin, &config)? {
+                if let Some(message) = wrong_settings(&plugin, &id, &config)? {
                     let (file, text) = pools.settings_file(&id).await?;
                     if let Some(error) = ConfigError::of_settings(&file, &text, &message) {
                         return Err(error.into());
@@ -133,7 +133,11 @@ impl Check {
 /// What is wrong with a pool's settings, in the form of
 /// [`ConfigError::of_settings`]. What a plugin has against the sample user alone is
 /// not wrong with them.
-fn wrong_settings(plugin: &Plugin, config: &PoolConfig) -> Result<Option<String>, Failure> {
+fn wrong_settings(
+    plugin: &Plugin,
+    id: &UserPoolId,
+    config: &PoolConfig,
+) -> Result<Option<String>, Failure> {
     let run = try_out(plugin, &config.settings, &config.limits)?;
     match run.mapping {
         Err(PluginError::Refused { message }) if message.starts_with("settings") => {
@@ -143,7 +147,7 @@ fn wrong_settings(plugin: &Plugin, config: &PoolConfig) -> Result<Option<String>
         Err(error) => return Err(error.into()),
     }
     if plugin.name().as_str() == "fields" {
-        examples::check(plugin, config)
+        examples::check(plugin, id, config)
     } else {
         Ok(None)
     }

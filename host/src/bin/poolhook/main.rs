@@ -8,6 +8,7 @@
 mod backfill;
 mod config;
 mod dead_letters;
+mod difference;
 mod items;
 mod options;
 mod pace;
@@ -15,6 +16,7 @@ mod plugin;
 mod reconcile;
 mod run;
 mod serve;
+mod trial;
 mod walk;
 
 use std::ffi::OsString;

@@ -8,7 +8,6 @@ mod rebuild;
 mod releases;
 mod run;
 mod test;
-mod trial;
 
 use clap::Subcommand;
 

@@ -1,17 +1,17 @@
 //! `[[settings.examples]]`: users, and what the plugin `fields` must make of them.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime};
 
 use poolhook::config::PoolConfig;
-use poolhook::event::PostConfirmation;
+use poolhook::event::{PostConfirmation, UserPoolId};
 use poolhook::host::Failure;
-use poolhook::plugin::{Mapping, Plugin, PluginError};
+use poolhook::item::Item;
+use poolhook::plugin::Plugin;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
-/// An example's time, 2026-01-01T00:00:00.000Z.
-const TIME: Duration = Duration::from_hours(490_896);
+use crate::difference::Difference;
+use crate::trial::{Answer, Trial, received};
 
 #[derive(Deserialize)]
 struct Settings {
@@ -30,7 +30,7 @@ struct Example {
     #[serde(default)]
     client_metadata: BTreeMap<String, String>,
     /// The item, in DynamoDB's JSON.
-    item: Option<BTreeMap<String, Value>>,
+    item: Option<Item>,
     /// The user is skipped.
     #[serde(default)]
     skip: bool,
@@ -42,9 +42,13 @@ fn user_name() -> String {
     "hanako".to_owned()
 }
 
-/// What the examples are not, in the form of `ConfigError::of_settings`; none if
-/// the plugin does as they say.
-pub(super) fn check(plugin: &Plugin, config: &PoolConfig) -> Result<Option<String>, Failure> {
+/// What the examples say and the plugin does not do, in the form of
+/// `ConfigError::of_settings`; none if it does as they say.
+pub(super) fn check(
+    plugin: &Plugin,
+    id: &UserPoolId,
+    config: &PoolConfig,
+) -> Result<Option<String>, Failure> {
     let mut json = serde_json::Deserializer::from_str(config.settings.as_json());
     let settings: Settings = match serde_path_to_error::deserialize(&mut json) {
         Ok(settings) => settings,
@@ -55,92 +59,76 @@ pub(super) fn check(plugin: &Plugin, config: &PoolConfig) -> Result<Option<Strin
     };
     let mut mistakes = Vec::new();
     for (index, example) in settings.examples.iter().enumerate() {
-        let found = mistakes_in(example, plugin, config)?;
+        let found = example.mistakes(plugin, id, config)?;
         let located = |mistake| format!("settings.examples[{index}]{mistake}");
         mistakes.extend(found.into_iter().map(located));
     }
     Ok((!mistakes.is_empty()).then(|| mistakes.join("\n")))
 }
 
-fn mistakes_in(
-    example: &Example,
-    plugin: &Plugin,
-    config: &PoolConfig,
-) -> Result<Vec<String>, Failure> {
-    let says = [
-        example.item.is_some(),
-        example.skip,
-        example.error.is_some(),
-    ];
-    if says.into_iter().filter(|said| *said).count() != 1 {
-        let rule = ": must have one of `item`, `skip = true` and `error`";
-        return Ok(vec![rule.to_owned()]);
-    }
-    let event = json!({
-        "version": "1",
-        "region": "eu-west-1",
-        "userPoolId": "eu-west-1_Example",
-        "userName": example.user_name,
-        "callerContext": {},
-        "triggerSource": "PostConfirmation_ConfirmSignUp",
-        "request": {
-            "userAttributes": example.attributes,
-            "clientMetadata": example.client_metadata,
-        },
-        "response": {},
-    });
-    let event = PostConfirmation::parse(event.to_string().as_bytes())?;
-    let time = SystemTime::UNIX_EPOCH + TIME;
-    let run = plugin.run(&event, time, &config.settings, &config.limits);
-    let wrong = |what: &str, got: String| vec![format!(": expected {what}, got {got}")];
-    Ok(match (run.mapping, example) {
-        (Ok(Mapping::Put(fields)), Example { item, .. }) => match (fields.into_item(), item) {
-            (Ok(got), Some(expected)) => differences(expected, &json!(got)),
-            (Ok(got), None) => wrong("no item", json!(got).to_string()),
-            (Err(error), _) => wrong("an item", error.to_string()),
-        },
-        (Ok(Mapping::Skip(_)), Example { skip: true, .. }) => Vec::new(),
-        (Ok(Mapping::Skip(reason)), _) => wrong("no skip", format!("a skip: {reason}")),
-        (Err(PluginError::Refused { message }), Example { error, .. }) => match error {
-            Some(expected) if message.contains(expected.as_str()) => Vec::new(),
-            Some(expected) => wrong(&format!("the error `{expected}`"), message),
-            None => wrong("no error", message),
-        },
-        (Err(error), _) => return Err(error.into()),
-    })
-}
-
-/// Each attribute that is not as expected.
-fn differences(expected: &BTreeMap<String, Value>, got: &Value) -> Vec<String> {
-    let mut found = Vec::new();
-    for (name, value) in expected {
-        let key = Value::from(name.as_str());
-        match got.get(name) {
-            Some(got) if is_same(value, got) => {}
-            Some(got) => found.push(format!(".item: {key} must be {value}, and is {got}")),
-            None => found.push(format!(".item: {key} must be {value}, and is not there")),
+impl Example {
+    fn mistakes(
+        &self,
+        plugin: &Plugin,
+        id: &UserPoolId,
+        config: &PoolConfig,
+    ) -> Result<Vec<String>, Failure> {
+        let says = [self.item.is_some(), self.skip, self.error.is_some()];
+        if says.into_iter().filter(|said| *said).count() != 1 {
+            let rule = ": must have one of `item`, `skip = true` and `error`";
+            return Ok(vec![rule.to_owned()]);
         }
-    }
-    let names = got.as_object().into_iter().flatten();
-    for (name, value) in names.filter(|(name, _)| !expected.contains_key(*name)) {
-        let key = Value::from(name.as_str());
-        found.push(format!(".item: {key} must not be there, and is {value}"));
-    }
-    found
-}
-
-/// Whether two attribute values are the same: in a set, the order does not count.
-fn is_same(expected: &Value, got: &Value) -> bool {
-    let sorted = |value: &Value| {
-        let mut value = value.clone();
-        for set in ["SS", "NS", "BS"] {
-            if let Some(Value::Array(members)) = value.get_mut(set) {
-                members.sort_by_key(Value::to_string);
+        let event = self.event(id)?;
+        let (settings, limits) = (&config.settings, &config.limits);
+        let trial = Trial::run(plugin, &event, received(), settings, limits, |item| {
+            let key = &config.table.partition_key;
+            item.check_partition_key(key, &config.partition_key(&event))
+        });
+        Ok(match (&trial.answer, &self.item, &self.error) {
+            (Answer::Item(got), Some(item), _) => Difference::of_items(item, got)
+                .iter()
+                .map(|difference| format!(".item: {}", attribute(difference)))
+                .collect(),
+            (Answer::Skip(_), None, None) => Vec::new(),
+            (Answer::Failed(_, text), _, Some(error)) if text.contains(error) => Vec::new(),
+            (answer, item, error) => {
+                let expected = match (item, error) {
+                    (Some(_), _) => "an item".to_owned(),
+                    (_, Some(error)) => format!("the error `{error}`"),
+                    _ => "a skip".to_owned(),
+                };
+                let got = Difference::of_outcome(None, answer).got.unwrap_or_default();
+                vec![format!(": expected {expected}, got {got}")]
             }
-        }
-        value
-    };
-    sorted(expected) == sorted(got)
+        })
+    }
+
+    fn event(&self, id: &UserPoolId) -> Result<PostConfirmation, Failure> {
+        let event = json!({
+            "version": "1",
+            "region": id.region(),
+            "userPoolId": id.as_str(),
+            "userName": self.user_name,
+            "callerContext": {},
+            "triggerSource": "PostConfirmation_ConfirmSignUp",
+            "request": {
+                "userAttributes": self.attributes,
+                "clientMetadata": self.client_metadata,
+            },
+            "response": {},
+        });
+        Ok(PostConfirmation::parse(event.to_string().as_bytes())?)
+    }
+}
+
+fn attribute(difference: &Difference) -> String {
+    let name = difference.what.trim_start_matches("item.");
+    match (&difference.expected, &difference.got) {
+        (Some(expected), Some(got)) => format!("`{name}` must be {expected}, and is {got}"),
+        (Some(expected), None) => format!("`{name}` must be {expected}, and is not there"),
+        (None, Some(got)) => format!("`{name}` must not be there, and is {got}"),
+        (None, None) => String::new(),
+    }
 }
 
 /// Serde's words without its line and column, which are none of the file's.

@@ -11,9 +11,9 @@ use poolhook::event::PostConfirmation;
 use poolhook::plugins::Plugins;
 use serde_json::Value;
 
-use super::trial::{Answer, Trial};
 use crate::Exit;
 use crate::options::{Component, compile};
+use crate::trial::{Answer, Trial};
 
 /// Run a component with events, and write nothing.
 ///

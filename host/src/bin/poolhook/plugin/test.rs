@@ -5,7 +5,6 @@ mod cases;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -18,13 +17,11 @@ use poolhook::plugins::Plugins;
 use poolhook::pools::Pools;
 use serde_json::{Value, json};
 
-use super::trial::Trial;
 use crate::Exit;
+use crate::difference::Difference;
 use crate::options::{SettingsFile, block_on, compile};
-use cases::{Case, Difference};
-
-/// When every case's event was received: 2026-11-23T09:06:52.123Z.
-const RECEIVED_MS: u64 = 1_795_424_812_123;
+use crate::trial::{self, Trial};
+use cases::Case;
 
 /// Run a folder of cases, and compare what comes out with what is expected.
 ///
@@ -166,7 +163,7 @@ impl Subject {
         Trial::run(
             &self.plugin,
             &case.event,
-            SystemTime::UNIX_EPOCH + Duration::from_millis(RECEIVED_MS),
+            trial::received(),
             case.settings.as_ref().unwrap_or(&self.settings),
             &self.limits,
             |item| self.check_key(&case.event, item),

@@ -1,6 +1,6 @@
 //! The cases of a folder: an event each, and what must come of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use poolhook::config::Settings;
 use poolhook::event::PostConfirmation;
-use poolhook::item::{AttributeValue, Item};
-use serde::Serialize;
+use poolhook::item::Item;
 
-use super::super::trial::Answer;
+use crate::difference::Difference;
+use crate::trial::Answer;
 
 const EVENT: &str = "event.json";
 const SETTINGS: &str = "settings.toml";
@@ -38,17 +38,6 @@ enum Expected {
         name: String,
         message: Option<String>,
     },
-}
-
-/// Where an answer is not as expected.
-#[derive(Serialize)]
-pub(super) struct Difference {
-    /// `outcome`, `reason`, `error`, `message`, or `item.` and an attribute's name.
-    pub(super) what: String,
-    /// None for an attribute that should not be there.
-    pub(super) expected: Option<String>,
-    /// None for an attribute that is not there.
-    pub(super) got: Option<String>,
 }
 
 /// The cases in the folder, by name; all that is wrong with them is one error. Where
@@ -194,11 +183,17 @@ impl Expected {
 
     fn differences(&self, answer: &Answer) -> Vec<Difference> {
         match (self, answer) {
-            (Self::Item(expected), Answer::Item(got)) => items(expected, got),
-            (Self::Skip(expected), Answer::Skip(got)) => text("reason", expected.as_ref(), got),
+            (Self::Item(expected), Answer::Item(got)) => Difference::of_items(expected, got),
+            (Self::Skip(expected), Answer::Skip(got)) => {
+                Difference::of_texts("reason", expected.as_ref(), got)
+            }
             (Self::Error { name, message }, Answer::Failed(got, got_message)) => {
-                let mut differences = text("error", Some(name), got);
-                differences.extend(text("message", message.as_ref(), got_message));
+                let mut differences = Difference::of_texts("error", Some(name), got);
+                differences.extend(Difference::of_texts(
+                    "message",
+                    message.as_ref(),
+                    got_message,
+                ));
                 differences
             }
             _ => vec![Difference::of_outcome(Some(self.outcome()), answer)],
@@ -218,56 +213,9 @@ impl Expected {
     }
 }
 
-impl Difference {
-    fn of_outcome(expected: Option<String>, answer: &Answer) -> Self {
-        let got = match answer {
-            Answer::Item(item) => {
-                let item = serde_json::to_string(item).unwrap_or_default();
-                format!("the item {item}")
-            }
-            Answer::Skip(reason) => format!("skipped: {reason}"),
-            Answer::Failed(name, text) => format!("{name}: {text}"),
-        };
-        Self {
-            what: "outcome".to_owned(),
-            expected,
-            got: Some(got),
-        }
-    }
-}
-
 /// A text without its last line's end; none if it is empty.
 fn words(text: &str) -> Option<String> {
     let text = text.strip_suffix('\n').unwrap_or(text);
     let text = text.strip_suffix('\r').unwrap_or(text);
     (!text.is_empty()).then(|| text.to_owned())
-}
-
-fn text(what: &str, expected: Option<&String>, got: &str) -> Vec<Difference> {
-    let other = expected.filter(|expected| expected.as_str() != got);
-    let difference = other.map(|expected| Difference {
-        what: what.to_owned(),
-        expected: Some(expected.clone()),
-        got: Some(got.to_owned()),
-    });
-    difference.into_iter().collect()
-}
-
-/// The attributes that differ. Sets have no order, and numbers are equal by value.
-fn items(expected: &Item, got: &Item) -> Vec<Difference> {
-    let (expected, got) = (expected.attributes(), got.attributes());
-    let names: BTreeSet<_> = expected.keys().chain(got.keys()).collect();
-    let differing = names.into_iter().filter_map(|name| {
-        let (expected, got) = (expected.get(name), got.get(name));
-        let same = expected
-            .zip(got)
-            .is_some_and(|(one, other)| one.is_same(other));
-        let json = |value: &AttributeValue| serde_json::to_string(value).unwrap_or_default();
-        (!same).then(|| Difference {
-            what: format!("item.{name}"),
-            expected: expected.map(json),
-            got: got.map(json),
-        })
-    });
-    differing.collect()
 }

@@ -1,7 +1,7 @@
 //! Trying a plugin out with an event: what it answers, and what that costs.
 
 use std::fmt;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use poolhook::config::{Limits, Settings};
 use poolhook::event::PostConfirmation;
@@ -11,14 +11,20 @@ use serde_json::{Map, Value, json};
 
 use crate::options::bytes;
 
-/// What came of an event.
-pub(super) struct Trial {
-    pub(super) answer: Answer,
-    pub(super) cost: Cost,
-    pub(super) log: Vec<LogLine>,
+/// When the event of every case and every example was received:
+/// 2026-11-23T09:06:52.123Z.
+pub(crate) fn received() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_424_812_123)
 }
 
-pub(super) enum Answer {
+/// What came of an event.
+pub(crate) struct Trial {
+    pub(crate) answer: Answer,
+    pub(crate) cost: Cost,
+    pub(crate) log: Vec<LogLine>,
+}
+
+pub(crate) enum Answer {
     Item(Item),
     /// In the plugin's words.
     Skip(String),
@@ -26,7 +32,7 @@ pub(super) enum Answer {
     Failed(&'static str, String),
 }
 
-pub(super) struct Cost {
+pub(crate) struct Cost {
     fuel: u64,
     memory_bytes: usize,
     micros: u128,
@@ -38,7 +44,7 @@ impl Trial {
     ///
     /// It runs twice, and the second run counts: the first one touches everything
     /// for the first time.
-    pub(super) fn run(
+    pub(crate) fn run(
         plugin: &Plugin,
         event: &PostConfirmation,
         received: SystemTime,
@@ -63,7 +69,7 @@ impl Trial {
     }
 
     /// The keys that all commands print with `--json`.
-    pub(super) fn to_json(&self) -> Map<String, Value> {
+    pub(crate) fn to_json(&self) -> Map<String, Value> {
         let (outcome, item, reason, error) = match &self.answer {
             Answer::Item(item) => ("put", Some(item), None, None),
             Answer::Skip(reason) => ("skip", None, Some(reason), None),
