@@ -49,6 +49,28 @@ fn the_kits_map_alike() {
     }
 }
 
+/// The plugin `fields` is built in, and its settings say the mapping. It has none of
+/// another's settings, and its own words for an error.
+#[test]
+fn fields_map_like_the_kits() {
+    let cases = cases(false);
+    let mut expected = Items::new();
+    for case in fs::read_dir(cases.path()).unwrap() {
+        let folder = case.unwrap().path();
+        let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
+        let item = fs::read(folder.join("item.json"));
+        let item = item.map_or(Value::Null, |item| serde_json::from_slice(&item).unwrap());
+        expected.insert(name, item);
+        let error = folder.join("error.txt");
+        if let Ok(text) = fs::read_to_string(&error) {
+            fs::write(error, text.lines().next().unwrap()).unwrap();
+        }
+    }
+    let pool = tests("conformance/fields/eu-west-1_Fields.toml");
+    let items = run(cases.path(), &["--pool", pool.to_str().unwrap()]);
+    alike(&expected, "fields", &items);
+}
+
 /// Each case's item is the same to the byte.
 fn alike(measure: &Items, name: &str, items: &Items) {
     for (case, item) in items {

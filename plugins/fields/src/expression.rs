@@ -1,6 +1,7 @@
 //! An expression: compiled, its names checked, run for a user.
 
 use minijinja::machinery::parse_expr;
+use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
 use crate::checks;
@@ -77,13 +78,19 @@ impl Expression<'_> {
         value.map(Some).map_err(|error| self.failed(&error))
     }
 
-    /// Whether it is true for this user; it must be true or false.
-    pub(crate) fn is_true(&self, user: &Value) -> Result<bool, String> {
+    /// Why this user is to be skipped, if it is: the expression is true or a text,
+    /// the reason; or it is false.
+    pub(crate) fn reason(&self, user: &Value) -> Result<Option<String>, String> {
         let value = self.run(user)?;
-        bool::try_from(value.clone()).map_err(|_| {
-            let text = format!("it is {}, not true or false", value::described(&value));
-            self.failed(&text)
-        })
+        match value.kind() {
+            ValueKind::Bool => Ok(value.is_true().then(|| format!("`{}` is true", self.key))),
+            ValueKind::String => Ok(value.to_str().map(|reason| reason.to_string())),
+            _ => {
+                let value = value::described(&value);
+                let text = format!("it is {value}; it must be true, false, or a reason's text");
+                Err(self.failed(&text))
+            }
+        }
     }
 
     fn run(&self, user: &Value) -> Result<Value, String> {

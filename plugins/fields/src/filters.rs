@@ -136,12 +136,13 @@ fn optional(value: Value) -> Value {
     }
 }
 
-/// A whole number: of a text of digits, with a sign or without.
+/// A whole number: of a text of digits, with `-` before them or without.
 fn int(value: Value) -> Result<Value, Error> {
     if value.is_integer() {
         return Ok(value);
     }
-    let number = value.as_str().and_then(|text| text.parse::<i128>().ok());
+    let text = value.as_str().filter(|text| !text.starts_with('+'));
+    let number = text.and_then(|text| text.parse::<i128>().ok());
     number
         .map(Value::from)
         .ok_or_else(|| wrong(&value, "a whole number"))

@@ -50,9 +50,9 @@ impl Guest for Fields {
         let user = user::value(user);
 
         if let Some(skip_when) = &compiled.skip_when
-            && skip_when.is_true(&user)?
+            && let Some(reason) = skip_when.reason(&user)?
         {
-            return Ok(Outcome::Skip("`skip-when` is true".into()));
+            return Ok(Outcome::Skip(reason));
         }
         let mut item = Vec::with_capacity(compiled.item.len());
         for (name, expression) in compiled.item {

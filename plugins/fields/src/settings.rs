@@ -14,7 +14,7 @@ use crate::expression::{Expression, Expressions};
 pub(crate) struct Settings {
     /// Each attribute's name and expression.
     item: BTreeMap<String, Value>,
-    /// Users for whom this is true are not written.
+    /// Users for whom this is true, or a text, are not written.
     skip_when: Option<Value>,
     /// For `poolhook config check` alone.
     #[serde(default, rename = "examples")]

@@ -255,7 +255,7 @@ fn wrong_settings_are_errors() {
         ),
         (
             r#"{"item": {}, "skip-when": "1"}"#,
-            "skip-when: it is `1`, not true or false",
+            "skip-when: it is `1`; it must be true, false, or a reason's text",
         ),
     ] {
         let found = Fields::to_item(user(), settings.into()).unwrap_err();
@@ -273,6 +273,11 @@ fn skip_when_it_is_true() {
     let skipped = Outcome::Skip("`skip-when` is true".into());
     assert_eq!(map("user.attributes.email is endingwith('.com')"), skipped);
     assert_eq!(map("'x' in user.attributes.email and true"), skipped);
+    let reason = Outcome::Skip("no Hanako".into());
+    assert_eq!(
+        map("'no Hanako' if user.name == 'hanako' else false"),
+        reason
+    );
     assert_eq!(
         map("user.attributes.nickname is defined"),
         Outcome::Put(Vec::new())
