@@ -27,6 +27,7 @@ mod fences;
 mod fields;
 mod frozen;
 mod hostile;
+mod journeys;
 mod lab;
 mod new_plugin;
 mod plugin_commands;
