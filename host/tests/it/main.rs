@@ -23,6 +23,7 @@ mod events;
 mod faults;
 mod fences;
 mod hostile;
+mod kits;
 mod lab;
 mod new_plugin;
 mod plugin_commands;

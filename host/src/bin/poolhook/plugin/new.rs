@@ -1,5 +1,7 @@
 //! `poolhook plugin new`: a mapping plugin to begin with.
 
+mod kits;
+
 use std::path::{Path, PathBuf};
 use std::{fs, io, process};
 
@@ -8,27 +10,32 @@ use clap::Args;
 use poolhook::config::PluginName;
 
 use crate::Exit;
+use kits::{Kit, Language};
 
-/// Make a new plugin in Rust: a Cargo project that maps, with its tests.
+/// Make a new plugin: a project that maps, with its tests.
 ///
 /// It makes the folder NAME, and prints its path.
 #[derive(Args)]
 #[command(after_help = "Examples:
   poolhook plugin new member-card
-  poolhook plugin new member-card --dir ~/plugins")]
+  poolhook plugin new member-card --lang typescript
+  poolhook plugin new member-card --lang py --dir ~/plugins")]
 pub(crate) struct Options {
     /// The plugin's name: lower-case letters, digits and hyphens, first a letter.
     #[arg(value_parser = name)]
     name: PluginName,
+    /// The language to write it in.
+    #[arg(long, value_enum, value_name = "LANGUAGE", default_value_t = Language::Rust)]
+    lang: Language,
     /// The folder to make it in [default: the current one]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
 
-/// The name is the Cargo package's too.
+/// The name is the package's too.
 fn name(text: &str) -> Result<PluginName, &'static str> {
     if !text.starts_with(|first: char| first.is_ascii_lowercase()) {
-        return Err("must begin with a lower-case letter, as Cargo demands of a package");
+        return Err("must begin with a lower-case letter, as a package's name does");
     }
     PluginName::try_from(text.to_owned())
 }
@@ -36,6 +43,7 @@ fn name(text: &str) -> Result<PluginName, &'static str> {
 impl Options {
     pub(crate) fn run(&self) -> anyhow::Result<Exit> {
         let name = self.name.as_str();
+        let kit = self.lang.kit();
         let parent = self.dir.as_deref().unwrap_or(Path::new(""));
         let folder = parent.join(name);
         if fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some()) {
@@ -43,17 +51,18 @@ impl Options {
         }
         // All of it or nothing: the files are written beside, then moved.
         let staged = parent.join(format!(".{name}-{}", process::id()));
-        let made = write(name, &staged).and_then(|()| fs::rename(&staged, &folder));
+        let made = write(kit, name, &staged).and_then(|()| fs::rename(&staged, &folder));
         if made.is_err() {
             let _ = fs::remove_dir_all(&staged);
         }
         made.with_context(|| format!("cannot make {}", folder.display()))?;
 
+        eprintln!("Next, in that folder:");
+        for command in kit.commands {
+            eprintln!("  {command}");
+        }
         eprintln!(
-            "Next, in that folder:
-  cargo test
-  poolhook plugin build
-  poolhook plugin check {name}.wasm
+            "  poolhook plugin check {name}.wasm
   poolhook plugin run {name}.wasm event.json
   poolhook plugin publish {name}.wasm"
         );
@@ -62,33 +71,27 @@ impl Options {
     }
 }
 
-fn write(name: &str, folder: &Path) -> io::Result<()> {
+fn write(kit: &Kit, name: &str, folder: &Path) -> io::Result<()> {
     fs::create_dir(folder)?;
-    for (path, text) in project(name) {
+    for (path, bytes) in kit.files.iter().chain(kits::FOR_ALL) {
         let path = folder.join(path);
         fs::create_dir_all(path.parent().unwrap_or(folder))?;
-        fs::write(path, text)?;
+        fs::write(path, alone(kit, name, bytes))?;
     }
     Ok(())
 }
 
-/// The repository's `plugins/rust`, made to stand alone.
-fn project(name: &str) -> [(&'static str, String); 6] {
-    let manifest = include_str!("../../../../../plugins/rust/Cargo.toml");
-    let manifest = manifest.replace("name = \"rust\"", &format!("name = \"{name}\""));
-    let workspace = "\n# Not part of a workspace that it may lie in.\n[workspace]\n";
-    let source = include_str!("../../../../../plugins/rust/src/lib.rs");
-    let readme = include_str!("../../../../../plugins/rust/README.md");
-    let readme = readme.replace("rust.wasm", &format!("{name}.wasm"));
-    let sample = "../../host/tests/events/confirm-sign-up.json";
-    let event = include_str!("../../../../tests/events/confirm-sign-up.json");
-    let wit = include_str!("../../../../../wit/mapper.wit");
-    [
-        ("Cargo.toml", manifest + workspace),
-        ("src/lib.rs", source.replace("../../wit", "wit")),
-        ("wit/mapper.wit", wit.to_owned()),
-        ("README.md", readme.replace(sample, "event.json")),
-        ("event.json", event.to_owned()),
-        (".gitignore", "/target\n/*.wasm\n".to_owned()),
-    ]
+/// A kit's file, made to stand alone under the plugin's name.
+fn alone(kit: &Kit, name: &str, bytes: &[u8]) -> Vec<u8> {
+    let Ok(text) = str::from_utf8(bytes) else {
+        return bytes.to_owned();
+    };
+    let named = |pattern: &str| (pattern.replace('*', kit.name), pattern.replace('*', name));
+    let names = ["*.wasm", "name = \"*\"", "\"name\": \"*\""].map(named);
+    let paths = kits::PATHS.iter().chain(kit.replace).copied();
+    let names = names.iter().map(|(from, to)| (from.as_str(), to.as_str()));
+    let text = paths
+        .chain(names)
+        .fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
+    text.into_bytes()
 }

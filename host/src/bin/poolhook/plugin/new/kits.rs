@@ -1,0 +1,106 @@
+//! The repository's `plugins/<language>`, as `plugin new` copies them.
+
+use clap::ValueEnum;
+
+/// A language that there is a kit for.
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum Language {
+    Rust,
+    #[value(alias = "ts")]
+    Typescript,
+    #[value(alias = "py")]
+    Python,
+    C,
+}
+
+impl Language {
+    pub(super) const fn kit(self) -> &'static Kit {
+        match self {
+            Self::Rust => &RUST,
+            Self::Typescript => &TYPESCRIPT,
+            Self::Python => &PYTHON,
+            Self::C => &C,
+        }
+    }
+}
+
+/// A file's path in the new project, and what it holds in the repository.
+type File = (&'static str, &'static [u8]);
+
+pub(super) struct Kit {
+    /// The folder's name in `plugins`, which the new plugin's takes the place of.
+    pub(super) name: &'static str,
+    pub(super) files: &'static [File],
+    /// What else gives way to what, so that the project stands alone.
+    pub(super) replace: &'static [(&'static str, &'static str)],
+    /// Testing and building.
+    pub(super) commands: &'static [&'static str],
+}
+
+/// What lies elsewhere in the repository, and where it lies in a new project.
+pub(super) const PATHS: &[(&str, &str)] = &[
+    ("../../wit", "wit"),
+    ("../../host/tests/events/confirm-sign-up.json", "event.json"),
+];
+
+/// What each new project holds.
+pub(super) const FOR_ALL: &[File] = &[
+    (
+        "wit/mapper.wit",
+        include_bytes!("../../../../../../wit/mapper.wit"),
+    ),
+    (
+        "event.json",
+        include_bytes!("../../../../../tests/events/confirm-sign-up.json"),
+    ),
+];
+
+macro_rules! files {
+    ($kit:literal: $($path:literal)*) => {
+        &[$((
+            $path,
+            include_bytes!(concat!("../../../../../../plugins/", $kit, "/", $path)),
+        )),*]
+    };
+}
+
+const RUST: Kit = Kit {
+    name: "rust",
+    files: files!("rust": ".gitignore" "Cargo.toml" "README.md" "src/lib.rs"),
+    replace: &[(
+        "\n[lib]\n",
+        "\n# Not part of a workspace that it may lie in.\n[workspace]\n\n[lib]\n",
+    )],
+    commands: &["cargo test", "poolhook plugin build"],
+};
+
+const TYPESCRIPT: Kit = Kit {
+    name: "typescript",
+    files: files!("typescript":
+        ".gitignore" "README.md" "config/host.toml" "package-lock.json" "package.json"
+        "src/mapper.ts" "src/wit.d.ts" "test/log.js" "test/mapper.test.ts"
+        "test/tsconfig.json" "tsconfig.json"
+    ),
+    replace: &[],
+    commands: &["npm install", "npm test", "npm run build"],
+};
+
+const PYTHON: Kit = Kit {
+    name: "python",
+    files: files!("python":
+        ".gitignore" "Makefile" "README.md" "config/host.toml" "mapper.py"
+        "requirements.txt" "test_mapper.py"
+    ),
+    replace: &[],
+    commands: &["make test", "make"],
+};
+
+const C: Kit = Kit {
+    name: "c",
+    files: files!("c":
+        ".gitignore" "Makefile" "README.md" "bindings/README.md" "bindings/mapper.c"
+        "bindings/mapper.h" "bindings/mapper_component_type.o" "plugin.c" "test.c"
+    ),
+    replace: &[],
+    commands: &["make test", "make"],
+};
