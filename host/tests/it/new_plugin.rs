@@ -123,6 +123,7 @@ impl Project {
             assert!(files.contains(&needed.into()), "{needed} is not there");
         }
         for file in files {
+            let shown = file.display();
             let bytes = fs::read(made.join(&file)).unwrap();
             let text = String::from_utf8_lossy(&bytes);
             let ours = [
@@ -131,14 +132,14 @@ impl Project {
                 format!("\"name\": \"{language}\""),
             ];
             for named in ours {
-                assert!(!text.contains(&named), "{file:?} holds {named}");
+                assert!(!text.contains(&named), "{shown} holds {named}");
             }
             for line in text.lines().filter(|line| line.contains("../")) {
                 // From its tests to its sources.
                 let inside = ["../src/", "\"../tsconfig.json\"", "\"../src\""];
                 assert!(
                     file.starts_with("test") && inside.iter().any(|part| line.contains(part)),
-                    "{file:?} leaves its folder: {line}"
+                    "{shown} leaves its folder: {line}"
                 );
             }
             let kept = project.folder().join(&file);

@@ -33,9 +33,9 @@ const PROFILE: [&str; 5] = [
 /// (`rustup target add wasm32-unknown-unknown`); without it, Debian's packages
 /// rustc-web and rust-web-src do.
 ///
-/// A file is a core module that another compiler has made, such as clang. It
-/// holds the type that wit-bindgen's C generator puts into an object file, and
-/// imports no WASI.
+/// A file is a core module that another compiler has made, such as clang, with
+/// the object file linked in that wit-bindgen's C generator makes. It must not
+/// import WASI.
 #[derive(Args)]
 #[command(after_help = "Examples:
   poolhook plugin build plugins/default

@@ -86,12 +86,10 @@ fn alone(kit: &Kit, name: &str, bytes: &[u8]) -> Vec<u8> {
     let Ok(text) = str::from_utf8(bytes) else {
         return bytes.to_owned();
     };
-    let named = |pattern: &str| (pattern.replace('*', kit.name), pattern.replace('*', name));
-    let names = ["*.wasm", "name = \"*\"", "\"name\": \"*\""].map(named);
-    let paths = kits::PATHS.iter().chain(kit.replace).copied();
-    let names = names.iter().map(|(from, to)| (from.as_str(), to.as_str()));
-    let text = paths
-        .chain(names)
-        .fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
+    let paths = kits::PATHS.iter().chain(kit.replace);
+    let text = paths.fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
+    let text = kits::NAMED.iter().fold(text, |text, place| {
+        text.replace(&place.replace('*', kit.name), &place.replace('*', name))
+    });
     text.into_bytes()
 }

@@ -43,6 +43,9 @@ pub(super) const PATHS: &[(&str, &str)] = &[
     ("../../host/tests/events/confirm-sign-up.json", "event.json"),
 ];
 
+/// Where a kit's name stands, for `*`.
+pub(super) const NAMED: &[&str] = &["*.wasm", "name = \"*\"", "\"name\": \"*\""];
+
 /// What each new project holds.
 pub(super) const FOR_ALL: &[File] = &[
     (
