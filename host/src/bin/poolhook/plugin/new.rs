@@ -73,7 +73,7 @@ impl Options {
 
 fn write(kit: &Kit, name: &str, folder: &Path) -> io::Result<()> {
     fs::create_dir(folder)?;
-    for (path, bytes) in kit.files.iter().chain(kits::FOR_ALL) {
+    for (path, bytes) in kit.files.iter().chain([&kits::EVENT]) {
         let path = folder.join(path);
         fs::create_dir_all(path.parent().unwrap_or(folder))?;
         fs::write(path, alone(kit, name, bytes))?;
@@ -86,8 +86,8 @@ fn alone(kit: &Kit, name: &str, bytes: &[u8]) -> Vec<u8> {
     let Ok(text) = str::from_utf8(bytes) else {
         return bytes.to_owned();
     };
-    let paths = kits::PATHS.iter().chain(kit.replace);
-    let text = paths.fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
+    let pairs = kit.replace.iter().chain(kits::PATHS);
+    let text = pairs.fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
     let text = kits::NAMED.iter().fold(text, |text, place| {
         text.replace(&place.replace('*', kit.name), &place.replace('*', name))
     });

@@ -27,15 +27,31 @@ impl Language {
 /// A file's path in the new project, and what it holds in the repository.
 type File = (&'static str, &'static [u8]);
 
+/// Files of a folder of the repository, and the folder they go to.
+macro_rules! files {
+    ($($from:literal => $into:literal: $($file:literal)*;)+) => {
+        &[$($((
+            concat!($into, $file),
+            include_bytes!(concat!("../../../../../../", $from, $file)),
+        ),)*)+]
+    };
+}
+
 pub(super) struct Kit {
     /// The folder's name in `plugins`, which the new plugin's takes the place of.
     pub(super) name: &'static str,
     pub(super) files: &'static [File],
-    /// What else gives way to what, so that the project stands alone.
+    /// What gives way to what in its files, before `PATHS` and `NAMED`.
     pub(super) replace: &'static [(&'static str, &'static str)],
     /// Testing and building.
     pub(super) commands: &'static [&'static str],
 }
+
+/// A sample event, for all.
+pub(super) const EVENT: File = (
+    "event.json",
+    include_bytes!("../../../../../tests/events/confirm-sign-up.json"),
+);
 
 /// What lies elsewhere in the repository, and where it lies in a new project.
 pub(super) const PATHS: &[(&str, &str)] = &[
@@ -46,30 +62,12 @@ pub(super) const PATHS: &[(&str, &str)] = &[
 /// Where a kit's name stands, for `*`.
 pub(super) const NAMED: &[&str] = &["*.wasm", "name = \"*\"", "\"name\": \"*\""];
 
-/// What each new project holds.
-pub(super) const FOR_ALL: &[File] = &[
-    (
-        "wit/mapper.wit",
-        include_bytes!("../../../../../../wit/mapper.wit"),
-    ),
-    (
-        "event.json",
-        include_bytes!("../../../../../tests/events/confirm-sign-up.json"),
-    ),
-];
-
-macro_rules! files {
-    ($kit:literal: $($path:literal)*) => {
-        &[$((
-            $path,
-            include_bytes!(concat!("../../../../../../plugins/", $kit, "/", $path)),
-        )),*]
-    };
-}
-
 const RUST: Kit = Kit {
     name: "rust",
-    files: files!("rust": ".gitignore" "Cargo.toml" "README.md" "src/lib.rs"),
+    files: files! {
+        "plugins/rust/" => "": ".gitignore" "Cargo.toml" "README.md" "src/lib.rs";
+        "wit/" => "wit/": "mapper.wit";
+    },
     replace: &[(
         "\n[lib]\n",
         "\n# Not part of a workspace that it may lie in.\n[workspace]\n\n[lib]\n",
@@ -79,31 +77,37 @@ const RUST: Kit = Kit {
 
 const TYPESCRIPT: Kit = Kit {
     name: "typescript",
-    files: files!("typescript":
-        ".gitignore" "README.md" "config/host.toml" "package-lock.json" "package.json"
-        "src/mapper.ts" "src/wit.d.ts" "test/log.js" "test/mapper.test.ts"
-        "test/tsconfig.json" "tsconfig.json"
-    ),
+    files: files! {
+        "plugins/typescript/" => "":
+            ".gitignore" "README.md" "config/host.toml" "package-lock.json" "package.json"
+            "src/mapper.ts" "src/wit.d.ts" "test/log.js" "test/mapper.test.ts"
+            "test/tsconfig.json" "tsconfig.json";
+        "wit/" => "wit/": "mapper.wit";
+    },
     replace: &[],
     commands: &["npm install", "npm test", "npm run build"],
 };
 
 const PYTHON: Kit = Kit {
     name: "python",
-    files: files!("python":
-        ".gitignore" "Makefile" "README.md" "config/host.toml" "mapper.py"
-        "requirements.txt" "test_mapper.py"
-    ),
+    files: files! {
+        "plugins/python/" => "":
+            ".gitignore" "Makefile" "README.md" "config/host.toml" "mapper.py"
+            "requirements.txt" "test_mapper.py";
+        "wit/" => "wit/": "mapper.wit";
+    },
     replace: &[],
     commands: &["make test", "make"],
 };
 
 const C: Kit = Kit {
     name: "c",
-    files: files!("c":
-        ".gitignore" "Makefile" "README.md" "bindings/README.md" "bindings/mapper.c"
-        "bindings/mapper.h" "bindings/mapper_component_type.o" "plugin.c" "test.c"
-    ),
+    files: files! {
+        "plugins/c/" => "":
+            ".gitignore" "Makefile" "README.md" "bindings/README.md" "bindings/mapper.c"
+            "bindings/mapper.h" "bindings/mapper_component_type.o" "plugin.c" "test.c";
+        "wit/" => "wit/": "mapper.wit";
+    },
     replace: &[],
     commands: &["make test", "make"],
 };
