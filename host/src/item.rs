@@ -27,7 +27,8 @@ pub const MAX_DEPTH: usize = 32;
 
 /// An item that keeps DynamoDB's rules: attributes by name.
 ///
-/// Serializes as DynamoDB's JSON, `{"id": {"S": "..."}}`, as the AWS CLI prints it.
+/// Its form in serde is DynamoDB's JSON, `{"id": {"S": "..."}}`, as the AWS CLI
+/// prints it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item(BTreeMap<String, AttributeValue>);
 

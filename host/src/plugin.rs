@@ -229,12 +229,9 @@ impl Loader {
         component: &Component,
     ) -> Result<Plugin, PluginError> {
         let kind = component.component_type();
-        let mut imports = kind.imports(&self.engine).map(|(import, _)| import);
-        if let Some(import) = imports.find(|import| !wit::IMPORTS.contains(import)) {
-            return Err(PluginError::ForbiddenImport {
-                import: import.to_owned(),
-            });
-        }
+        let imports: Vec<_> = kind.imports(&self.engine).map(|(name, _)| name).collect();
+        let exports: Vec<_> = kind.exports(&self.engine).map(|(name, _)| name).collect();
+        wit::check_names(&imports, &exports)?;
         let wrong_world = |error| PluginError::wrong_world(&error);
         let instance = self
             .linker

@@ -1,7 +1,10 @@
-//! Plain JSON in (a plugin's nested value), DynamoDB's JSON out.
+//! Plain JSON in (a plugin's nested value); DynamoDB's JSON out, and back in.
+
+use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 
@@ -77,5 +80,100 @@ impl Serialize for AttributeValue {
             Self::M(entries) => tagged.serialize_entry("M", entries),
         }?;
         tagged.end()
+    }
+}
+
+/// Only an item that keeps DynamoDB's rules is one.
+impl<'de> Deserialize<'de> for Item {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let attributes = BTreeMap::<String, Tagged>::deserialize(deserializer)?;
+        let attributes = attributes.into_iter().map(|(name, value)| {
+            let value = value.untag().map_err(|error| format!("`{name}` {error}"))?;
+            Ok((name, value))
+        });
+        let attributes: Result<Vec<_>, String> = attributes.collect();
+        Self::new(attributes.map_err(D::Error::custom)?).map_err(D::Error::custom)
+    }
+}
+
+/// A value in DynamoDB's JSON, as it is written.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+enum Tagged {
+    S(String),
+    N(String),
+    B(String),
+    Bool(bool),
+    Null(bool),
+    Ss(Vec<String>),
+    Ns(Vec<String>),
+    Bs(Vec<String>),
+    L(Vec<Tagged>),
+    M(BTreeMap<String, Tagged>),
+}
+
+impl Tagged {
+    fn untag(self) -> Result<AttributeValue, String> {
+        let number = |text: String| {
+            Number::parse(&text).map_err(|rule| format!("holds a number that {rule}"))
+        };
+        let bytes = |text: String| {
+            let bytes = BASE64.decode(text);
+            bytes.map_err(|_| "holds bytes that are not in Base64".to_owned())
+        };
+        Ok(match self {
+            Self::S(text) => AttributeValue::S(text),
+            Self::N(text) => AttributeValue::N(number(text)?),
+            Self::B(text) => AttributeValue::B(bytes(text)?),
+            Self::Bool(value) => AttributeValue::Bool(value),
+            Self::Null(true) => AttributeValue::Null,
+            Self::Null(false) => return Err("is {\"NULL\": false}, which is no value".to_owned()),
+            Self::Ss(members) => AttributeValue::Ss(members),
+            Self::Ns(members) => AttributeValue::Ns(all(members, number)?),
+            Self::Bs(members) => AttributeValue::Bs(all(members, bytes)?),
+            Self::L(values) => AttributeValue::L(all(values, Self::untag)?),
+            Self::M(entries) => {
+                let entry = |(name, value): (_, Self)| Ok((name, value.untag()?));
+                AttributeValue::M(all(entries, entry)?)
+            }
+        })
+    }
+}
+
+fn all<T, U, C: FromIterator<U>>(
+    values: impl IntoIterator<Item = T>,
+    convert: impl Fn(T) -> Result<U, String>,
+) -> Result<C, String> {
+    values.into_iter().map(convert).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Item;
+
+    #[test]
+    fn dynamodbs_json_comes_back() {
+        let json = r#"{"b":{"B":"/9g="},"bs":{"BS":["AQ==","/w=="]},"l":{"L":[{"NULL":true},{"S":""}]},"m":{"M":{"a":{"BOOL":false}}},"n":{"N":"0.10"},"ns":{"NS":["2","1"]},"ss":{"SS":["b","a"]}}"#;
+        let item: Item = serde_json::from_str(json).unwrap();
+        assert_eq!(serde_json::to_string(&item).unwrap(), json);
+    }
+
+    #[test]
+    fn what_is_no_item_is_refused() {
+        for (json, rule) in [
+            (r#"{"a":"b"}"#, "unknown variant `b`, expected one of `S`"),
+            (r#"{"a":{"X":"b"}}"#, "unknown variant `X`"),
+            (r#"{"a":{"N":"x"}}"#, "`a` holds a number that "),
+            (
+                r#"{"a":{"B":"!"}}"#,
+                "`a` holds bytes that are not in Base64",
+            ),
+            (r#"{"a":{"NULL":false}}"#, "which is no value"),
+            (r#"{"a":{"SS":[]}}"#, "`a` is an empty set"),
+            ("[]", "invalid type"),
+        ] {
+            let error = serde_json::from_str::<Item>(json).unwrap_err().to_string();
+            assert!(error.contains(rule), "{json}: {error}");
+        }
     }
 }

@@ -22,8 +22,11 @@ pub enum PluginError {
         /// The import's name.
         import: String,
     },
-    /// It does not export what a mapper must.
-    #[error("the component is not of the world poolhook:mapper/mapper@0.1.0: {reason}")]
+    /// It is not of a world that this host speaks: of another version of it, or no
+    /// mapper at all.
+    #[error(
+        "the component is not of the world poolhook:mapper/mapper@0.1.0, the only one that this host speaks: {reason}"
+    )]
     WrongWorld {
         /// What does not fit.
         reason: String,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use super::PluginError;
 use super::sandbox::{Level, LogLine, Sandbox};
 use crate::event::PostConfirmation;
 use crate::item::{AttributeValue, Item, ItemError, Number};
@@ -25,10 +26,45 @@ pub(super) use bindings::{Mapper, MapperPre};
 pub const WORLD: &str = "poolhook:mapper/mapper@0.1.0";
 
 /// What a plugin may import. `types` holds types alone; many a tool imports it.
-pub(super) const IMPORTS: [&str; 2] = [
+const IMPORTS: [&str; 2] = [
     "poolhook:mapper/logging@0.1.0",
     "poolhook:mapper/types@0.1.0",
 ];
+/// What a plugin must export.
+const EXPORT: &str = "poolhook:mapper/mapping@0.1.0";
+/// All interfaces of the package, of whatever version.
+const PACKAGE: &str = "poolhook:mapper/";
+
+/// Checks the names of what a component imports and exports. Their types are
+/// wasmtime's to check; but it takes one version's name for another's.
+pub(super) fn check_names(imports: &[&str], exports: &[&str]) -> Result<(), PluginError> {
+    let wrong_world = |reason| Err(PluginError::WrongWorld { reason });
+    let other_version = |verb, name| {
+        wrong_world(format!(
+            "it {verb} {name}, another version; build it against the WIT package of this poolhook, or update poolhook"
+        ))
+    };
+    let foreign = |name: &&&str| !IMPORTS.contains(name);
+    let of_package = |name: &&&str| name.starts_with(PACKAGE);
+    if let Some(name) = imports.iter().filter(foreign).find(of_package) {
+        return other_version("imports", name);
+    }
+    if let Some(import) = imports.iter().find(foreign) {
+        return Err(PluginError::ForbiddenImport {
+            import: (*import).to_owned(),
+        });
+    }
+    if exports.contains(&EXPORT) {
+        return Ok(());
+    }
+    if let Some(name) = exports.iter().find(of_package) {
+        return other_version("exports", name);
+    }
+    wrong_world(match exports {
+        [] => "it exports nothing".to_owned(),
+        exports => format!("it exports {}, and not {EXPORT}", exports.join(", ")),
+    })
+}
 
 /// What a plugin returned to be put, not yet an item.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ use poolhook::host::Failure;
 use poolhook::plugin::PluginError;
 use poolhook::plugins::Plugins;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::{PackageId, Resolve};
 
 use crate::support::{POOL, Place, event, failure, files, handle, tests};
 
@@ -153,11 +154,16 @@ fn case(file: &str) -> Case {
 
 /// A core module that exports `to-item` as a component of our world.
 pub(crate) fn component(module: &str) -> Vec<u8> {
-    let mut module = wat::parse_str(module).unwrap_or_else(|error| panic!("{error}\n{module}"));
-    let mut wit = wit_parser::Resolve::default();
+    let mut wit = Resolve::default();
     let (package, _) = wit.push_dir(tests("../../wit")).unwrap();
+    component_of(&wit, package, module)
+}
+
+/// The same of the only world of a package.
+pub(crate) fn component_of(wit: &Resolve, package: PackageId, module: &str) -> Vec<u8> {
+    let mut module = wat::parse_str(module).unwrap_or_else(|error| panic!("{error}\n{module}"));
     let world = wit.select_world(&[package], None).unwrap();
-    embed_component_metadata(&mut module, &wit, world, StringEncoding::UTF8).unwrap();
+    embed_component_metadata(&mut module, wit, world, StringEncoding::UTF8).unwrap();
     let mut encoder = ComponentEncoder::default()
         .validate(true)
         .module(&module)

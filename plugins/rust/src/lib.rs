@@ -1,27 +1,10 @@
-//! A member: who joined, on which plan, and when the trial ends.
+//! A member: who joined, on which plan, with how many seats, and when the trial
+//! ends.
 
-use exports::poolhook::mapper::mapping::{Guest, Outcome, User};
-use poolhook::mapper::types::{Field, Value};
-use serde::Deserialize;
+use poolhook_plugin::{Item, Outcome, User, Value, export};
+use serde::{Deserialize, Serialize};
 
-wit_bindgen::generate!({
-    path: "../../wit",
-    world: "mapper",
-    // For the tests.
-    additional_derives: [PartialEq],
-});
-
-struct Mapper;
-
-export!(Mapper);
-
-impl Guest for Mapper {
-    fn to_item(user: User, settings: String) -> Result<Outcome, String> {
-        let settings: Settings =
-            serde_json::from_str(&settings).map_err(|error| format!("settings: {error}"))?;
-        Ok(Outcome::Put(item(&user, &settings)))
-    }
-}
+export!(to_item);
 
 /// The pool's `[settings]`. A pool may have none, so each key has a default.
 #[derive(Deserialize)]
@@ -42,98 +25,145 @@ impl Default for Settings {
     }
 }
 
-fn item(user: &User, settings: &Settings) -> Vec<Field> {
+/// The item's `address`: a map.
+#[derive(Serialize)]
+struct Address<'a> {
+    city: &'a str,
+    /// NULL if there is none.
+    country: Option<&'a str>,
+}
+
+fn to_item(user: &User, settings: &Settings) -> Result<Outcome, String> {
+    if user.is_true("custom:internal") {
+        return Ok(Outcome::skip("the user is internal"));
+    }
+    let plan = user.attribute("custom:plan").unwrap_or(&settings.plan);
     // In seconds, as DynamoDB's time to live wants it.
     let trial_ends = user.time_ms / 1000 + u64::from(settings.trial_days) * 86_400;
-    let plan = attribute(user, "custom:plan").unwrap_or(&settings.plan);
-    let mut item = vec![
-        field("id", Value::S(user.user_name.clone())),
-        field("plan", Value::S(plan.into())),
-        field("joined", Value::S(user.time.clone())),
-        field("trialEnds", Value::N(trial_ends.to_string())),
-    ];
-    // Who signed up by phone has none.
-    if let Some(email) = attribute(user, "email") {
-        item.push(field("email", Value::S(email.to_lowercase())));
-    }
-    item
+    let item = Item::new()
+        .set("id", &user.user_name)
+        // Who signed up by phone has none.
+        .set_some("email", user.attribute("email"))
+        // A sort key for an index: the members of a plan, in the order of joining.
+        .set("planJoined", format!("{plan}#{}", user.time))
+        .set("seats", user.whole_number("custom:seats", 6)?.unwrap_or(1))
+        .set_some("groups", Value::text_set(user.parts("custom:groups", ',')))
+        .set_some("address", address(user)?)
+        .set("verified", user.is_true("email_verified"))
+        .set("trialEnds", trial_ends);
+    Ok(Outcome::put(item))
 }
 
-fn attribute<'a>(user: &'a User, name: &str) -> Option<&'a str> {
-    let found = user.user_attributes.iter().find(|a| a.name == name)?;
-    Some(&found.value)
+fn address(user: &User) -> Result<Option<Value>, String> {
+    let country = user.attribute("custom:country");
+    let address = user
+        .attribute("custom:city")
+        .map(|city| Address { city, country });
+    address.map(|address| Value::json(&address)).transpose()
 }
 
-fn field(name: &str, value: Value) -> Field {
-    Field {
-        name: name.into(),
-        value,
-    }
-}
-
-// They run natively, by `cargo test`. `log` is the host's alone: it panics here.
+// They run natively, by `cargo test`.
 #[cfg(test)]
 mod tests {
     use super::*;
-    use poolhook::mapper::types::Attribute;
+    use poolhook_plugin::map;
 
-    #[test]
-    fn without_settings() {
-        let expected = vec![
-            field("id", Value::S("hanako".into())),
-            field("plan", Value::S("free".into())),
-            field("joined", Value::S("2026-11-23T09:06:52.123Z".into())),
-            field("trialEnds", Value::N("1798016812".into())),
-            field("email", Value::S("hanako@example.com".into())),
-        ];
-        let user = user(&[("email", "Hanako@Example.com")]);
-        assert_eq!(
-            Mapper::to_item(user, "{}".into()),
-            Ok(Outcome::Put(expected))
-        );
+    fn hanako() -> User {
+        User::for_test("hanako")
     }
 
     #[test]
-    fn the_users_plan_comes_before_the_settings() {
+    fn who_has_nothing_gets_the_defaults() {
+        let expected = Item::new()
+            .set("id", "hanako")
+            .set("planJoined", "free#2026-11-23T09:06:52.123Z")
+            .set("seats", 1)
+            .set("verified", false)
+            .set("trialEnds", 1_798_016_812_u64);
+        let mapped = map(to_item, &hanako(), "{}");
+        assert_eq!(mapped, Ok(Outcome::put(expected)));
+    }
+
+    #[test]
+    fn who_has_all_gets_all() {
+        let user = hanako()
+            .with_attribute("email", "Hanako@Example.com")
+            .with_attribute("email_verified", "true")
+            .with_attribute("custom:plan", "pro")
+            .with_attribute("custom:seats", "007")
+            .with_attribute("custom:groups", "red,,blue,red")
+            .with_attribute("custom:city", "Kyoto")
+            .with_attribute("custom:country", "JP");
+        let expected = Item::new()
+            .set("id", "hanako")
+            .set("email", "Hanako@Example.com")
+            .set("planJoined", "pro#2026-11-23T09:06:52.123Z")
+            .set("seats", 7)
+            .set("groups", Value::Ss(vec!["red".into(), "blue".into()]))
+            .set(
+                "address",
+                Value::Json(r#"{"city":"Kyoto","country":"JP"}"#.into()),
+            )
+            .set("verified", true)
+            .set("trialEnds", 1_798_016_812_u64);
+        let mapped = map(to_item, &user, "{}");
+        assert_eq!(mapped, Ok(Outcome::put(expected)));
+    }
+
+    #[test]
+    fn a_city_may_lie_in_no_country() {
+        let user = hanako().with_attribute("custom:city", "Kyoto");
+        let mapped = map(to_item, &user, "{}").unwrap();
+        let address = Value::Json(r#"{"city":"Kyoto","country":null}"#.into());
+        assert_eq!(mapped.get("address"), Some(&address));
+
+        let user = hanako().with_attribute("custom:country", "JP");
+        let mapped = map(to_item, &user, "{}").unwrap();
+        assert_eq!(mapped.get("address"), None);
+    }
+
+    #[test]
+    fn groups_of_nothing_are_left_out() {
+        let user = hanako().with_attribute("custom:groups", ",,");
+        let mapped = map(to_item, &user, "{}").unwrap();
+        assert_eq!(mapped.get("groups"), None);
+    }
+
+    #[test]
+    fn internal_users_are_skipped() {
+        let user = hanako().with_attribute("custom:internal", "true");
+        let skipped = Outcome::skip("the user is internal");
+        assert_eq!(map(to_item, &user, "{}"), Ok(skipped));
+    }
+
+    #[test]
+    fn seats_are_a_whole_number() {
+        let user = hanako().with_attribute("custom:seats", "two");
+        let error = map(to_item, &user, "{}").unwrap_err();
+        assert_eq!(error, "custom:seats is not a whole number: two");
+    }
+
+    #[test]
+    fn settings() {
         let settings = r#"{"plan": "basic", "trial-days": 0}"#;
-        let basic = mapped(user(&[]), settings);
-        assert!(basic.contains(&field("plan", Value::S("basic".into()))));
-        assert!(basic.contains(&field("trialEnds", Value::N("1795424812".into()))));
-        let gold = mapped(user(&[("custom:plan", "gold")]), settings);
-        assert!(gold.contains(&field("plan", Value::S("gold".into()))));
-    }
+        let mapped = map(to_item, &hanako(), settings).unwrap();
+        let joined = Value::from("basic#2026-11-23T09:06:52.123Z");
+        assert_eq!(mapped.get("planJoined"), Some(&joined));
+        let now = Value::number(1_795_424_812_u64);
+        assert_eq!(mapped.get("trialEnds"), Some(&now));
 
-    #[test]
-    fn an_unknown_setting_is_an_error() {
-        let error = Mapper::to_item(user(&[]), r#"{"paln": "basic"}"#.into()).unwrap_err();
-        assert!(
-            error.starts_with("settings: unknown field `paln`"),
-            "{error}"
-        );
-    }
+        let user = hanako().with_attribute("custom:plan", "gold");
+        let mapped = map(to_item, &user, settings).unwrap();
+        let joined = Value::from("gold#2026-11-23T09:06:52.123Z");
+        assert_eq!(mapped.get("planJoined"), Some(&joined), "the user's own");
 
-    fn mapped(user: User, settings: &str) -> Vec<Field> {
-        match Mapper::to_item(user, settings.into()) {
-            Ok(Outcome::Put(item)) => item,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn user(attributes: &[(&str, &str)]) -> User {
-        let attribute = |&(name, value): &(&str, &str)| Attribute {
-            name: name.into(),
-            value: value.into(),
-        };
-        User {
-            user_pool_id: "ap-northeast-1_Q7mE2xYbA".into(),
-            region: "ap-northeast-1".into(),
-            client_id: None,
-            user_name: "hanako".into(),
-            trigger_source: "PostConfirmation_ConfirmSignUp".into(),
-            user_attributes: attributes.iter().map(attribute).collect(),
-            client_metadata: Vec::new(),
-            time: "2026-11-23T09:06:52.123Z".into(),
-            time_ms: 1_795_424_812_123,
+        for (settings, says) in [
+            (r#"{"paln": "basic"}"#, "settings: unknown field `paln`"),
+            (r#"{"trial-days": "30"}"#, "settings: invalid type: string"),
+            (r#"{"trial-days": 65536}"#, "settings: invalid value"),
+        ] {
+            let error = map(to_item, &hanako(), settings).unwrap_err();
+            assert!(error.starts_with(says), "{error}");
         }
     }
 }

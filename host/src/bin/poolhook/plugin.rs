@@ -7,6 +7,8 @@ mod publish;
 mod rebuild;
 mod releases;
 mod run;
+mod test;
+mod trial;
 
 use clap::Subcommand;
 
@@ -18,6 +20,7 @@ pub(crate) enum Command {
     Build(build::Options),
     Check(check::Options),
     Run(run::Options),
+    Test(test::Options),
     Publish(publish::Options),
     List(releases::List),
     Show(releases::Show),
@@ -32,6 +35,7 @@ impl Command {
             Self::Build(options) => options.run(),
             Self::Check(options) => options.run(),
             Self::Run(options) => options.run(),
+            Self::Test(options) => options.run(),
             Self::Publish(options) => options.run(),
             Self::List(options) => options.run(),
             Self::Show(options) => options.run(),

@@ -62,7 +62,8 @@ impl Options {
             eprintln!("  {command}");
         }
         eprintln!(
-            "  poolhook plugin check {name}.wasm
+            "  poolhook plugin test
+  poolhook plugin check {name}.wasm
   poolhook plugin run {name}.wasm event.json
   poolhook plugin publish {name}.wasm"
         );
@@ -73,7 +74,7 @@ impl Options {
 
 fn write(kit: &Kit, name: &str, folder: &Path) -> io::Result<()> {
     fs::create_dir(folder)?;
-    for (path, bytes) in kit.files.iter().chain([&kits::EVENT]) {
+    for (path, bytes) in kit.files.iter().chain([&kits::EVENT]).chain(kits::CASES) {
         let path = folder.join(path);
         fs::create_dir_all(path.parent().unwrap_or(folder))?;
         fs::write(path, alone(kit, name, bytes))?;

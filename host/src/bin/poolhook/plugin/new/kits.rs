@@ -53,10 +53,18 @@ pub(super) const EVENT: File = (
     include_bytes!("../../../../../tests/events/confirm-sign-up.json"),
 );
 
+/// Some cases for `plugin test`. Every kit maps alike, so they fit each.
+pub(super) const CASES: &[File] = files! {
+    "host/tests/conformance/cases/" => "cases/":
+        "full-user/event.json" "full-user/item.json" "internal/event.json"
+        "internal/skip.txt" "seats-no-number/event.json" "seats-no-number/error.txt";
+};
+
 /// What lies elsewhere in the repository, and where it lies in a new project.
 pub(super) const PATHS: &[(&str, &str)] = &[
     ("../../wit", "wit"),
     ("../../host/tests/events/confirm-sign-up.json", "event.json"),
+    ("../../host/tests/conformance/cases", "cases"),
 ];
 
 /// Where a kit's name stands, for `*`.
@@ -66,12 +74,18 @@ const RUST: Kit = Kit {
     name: "rust",
     files: files! {
         "plugins/rust/" => "": ".gitignore" "Cargo.toml" "README.md" "src/lib.rs";
-        "wit/" => "wit/": "mapper.wit";
+        // The crate for authors is on no registry.
+        "plugins/sdk/" => "poolhook-plugin/":
+            "Cargo.toml" "README.md" "src/item.rs" "src/lib.rs" "src/log.rs" "src/user.rs";
+        "wit/" => "poolhook-plugin/wit/": "mapper.wit";
     },
-    replace: &[(
-        "\n[lib]\n",
-        "\n# Not part of a workspace that it may lie in.\n[workspace]\n\n[lib]\n",
-    )],
+    replace: &[
+        (
+            "\n[lib]\n",
+            "\n# Not part of a workspace that it may lie in.\n[workspace]\n\n[lib]\n",
+        ),
+        ("../sdk", "poolhook-plugin"),
+    ],
     commands: &["cargo test", "poolhook plugin build"],
 };
 

@@ -1,0 +1,233 @@
+//! `poolhook plugin test`: a folder of cases, run and compared.
+
+mod cases;
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use poolhook::blobs::dir::Dir;
+use poolhook::config::{Limits, PoolConfig, Settings};
+use poolhook::event::{PostConfirmation, UserPoolId};
+use poolhook::item::{Item, ItemError};
+use poolhook::plugin::Plugin;
+use poolhook::plugins::Plugins;
+use poolhook::pools::Pools;
+use serde_json::{Value, json};
+
+use super::trial::Trial;
+use crate::Exit;
+use crate::options::{SettingsFile, block_on, compile};
+use cases::{Case, Difference};
+
+/// When every case's event was received: 2026-11-23T09:06:52.123Z.
+const RECEIVED_MS: u64 = 1_795_424_812_123;
+
+/// Run a folder of cases, and compare what comes out with what is expected.
+///
+/// A case is a folder with event.json and exactly one of
+///
+///   item.json  the item, as DynamoDB's JSON
+///   skip.txt   the reason for skipping the user; empty: any
+///   error.txt  the error's name, such as Plugin.Refused; below it the message, if
+///              it matters
+///
+/// and settings.toml where it needs settings of its own. Each event is received at
+/// 2026-11-23T09:06:52.123Z. The item must keep DynamoDB's rules. With --pool, the
+/// plugin gets the pool's settings and limits, and the item must have the key that
+/// the pool demands; the pool's triggers are not looked at. Nothing is written.
+#[derive(Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "Examples:
+  poolhook plugin test
+  poolhook plugin test member-card --json
+  poolhook plugin test cases --component member-card.wasm --settings settings.toml
+  poolhook plugin test cases --pool config/eu-west-1_AbCdEfGhI.toml
+  poolhook plugin test --bless && git diff cases
+
+Exit codes: 0 all is as expected, or blessed; 1 a case differs; 2 wrong usage, no
+case, or a case that cannot be read."
+)]
+pub(crate) struct Options {
+    /// A plugin's folder, with its cases in `cases`; or the folder of the cases.
+    #[arg(value_name = "DIR", default_value = ".")]
+    folder: PathBuf,
+    /// The component [default: DIR/<DIR's name>.wasm, as `plugin build` makes it]
+    #[arg(long, value_name = "FILE.wasm", conflicts_with = "pool")]
+    component: Option<PathBuf>,
+    /// The TOML file of a pool with a built-in plugin.
+    #[arg(long, value_name = "FILE.toml", conflicts_with = "settings")]
+    pool: Option<PathBuf>,
+    #[command(flatten)]
+    settings: SettingsFile,
+    /// Write what comes out as what is expected, and say what that changes.
+    #[arg(long)]
+    bless: bool,
+    /// Print a JSON object for each case: result, differences, item, fuel, memory,
+    /// time, log.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Options {
+    pub(crate) fn run(&self) -> anyhow::Result<Exit> {
+        let below = self.folder.join("cases");
+        let folder = if below.is_dir() { &below } else { &self.folder };
+        let cases = cases::read(folder, self.bless)?;
+        let subject = self.subject()?;
+
+        let (mut passed, mut blessed, mut failed) = (0, 0, 0);
+        for case in &cases {
+            let trial = subject.map(case);
+            let differences = case.differences(&trial.answer);
+            let result = if differences.is_empty() {
+                passed += 1;
+                "passed"
+            } else if self.bless {
+                case.bless(&trial.answer)?;
+                blessed += 1;
+                "blessed"
+            } else {
+                failed += 1;
+                "failed"
+            };
+            if self.json {
+                let mut line = trial.to_json();
+                line.insert("case".to_owned(), json!(case.name));
+                line.insert("result".to_owned(), json!(result));
+                line.insert("differences".to_owned(), json!(differences));
+                writeln!(io::stdout(), "{}", Value::from(line))?;
+            } else {
+                print(case, result, &differences, &trial)?;
+            }
+        }
+        let blessed = if self.bless {
+            format!("{blessed} blessed, ")
+        } else {
+            String::new()
+        };
+        eprintln!(
+            "{passed} passed, {blessed}{failed} failed: {}",
+            subject.name
+        );
+        Ok(Exit::of(failed == 0))
+    }
+
+    fn subject(&self) -> anyhow::Result<Subject> {
+        let plugins = Plugins::builtin()?;
+        if let Some(file) = &self.pool {
+            return block_on(pool(file, &plugins));
+        }
+        let component = match &self.component {
+            Some(component) => component.clone(),
+            None => beside(&self.folder)?,
+        };
+        Ok(Subject {
+            name: component.display().to_string(),
+            plugin: Arc::new(compile(&plugins, &component)?),
+            settings: self.settings.read()?,
+            limits: Limits::default(),
+            pool: None,
+        })
+    }
+}
+
+/// Where `plugin build` puts the component.
+fn beside(folder: &Path) -> anyhow::Result<PathBuf> {
+    let whole = folder.canonicalize();
+    let whole = whole.with_context(|| folder.display().to_string())?;
+    let name = whole.file_name().unwrap_or_default();
+    let component = folder.join(name).with_extension("wasm");
+    if !component.exists() {
+        bail!(
+            "there is no {}: `poolhook plugin build` makes it, `--component` names another",
+            component.display()
+        );
+    }
+    Ok(component)
+}
+
+/// What the cases are run against.
+struct Subject {
+    name: String,
+    plugin: Arc<Plugin>,
+    settings: Settings,
+    limits: Limits,
+    /// Whose key the item must have.
+    pool: Option<Arc<PoolConfig>>,
+}
+
+impl Subject {
+    fn map(&self, case: &Case) -> Trial {
+        Trial::run(
+            &self.plugin,
+            &case.event,
+            SystemTime::UNIX_EPOCH + Duration::from_millis(RECEIVED_MS),
+            case.settings.as_ref().unwrap_or(&self.settings),
+            &self.limits,
+            |item| self.check_key(&case.event, item),
+        )
+    }
+
+    fn check_key(&self, event: &PostConfirmation, item: &Item) -> Result<(), ItemError> {
+        let Some(pool) = &self.pool else {
+            return Ok(());
+        };
+        item.check_partition_key(&pool.table.partition_key, &pool.partition_key(event))
+    }
+}
+
+/// The pool as the trigger would read it, over the defaults beside its file.
+async fn pool(file: &Path, plugins: &Plugins) -> anyhow::Result<Subject> {
+    let name = file.display().to_string();
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    let id = UserPoolId::parse(&stem)
+        .with_context(|| format!("{name} is not named after a user pool"))?;
+    let folder = file.parent().filter(|folder| *folder != Path::new(""));
+    let folder = Dir::open(folder.unwrap_or(Path::new(".")))?;
+    let pool = Pools::open(Arc::new(folder)).await?.get(&id).await?;
+    let plugin = plugins.get(&pool.plugin).await.with_context(|| {
+        format!("{name}: a published plugin is tested with `--component FILE.wasm`")
+    })?;
+    Ok(Subject {
+        name,
+        plugin,
+        settings: pool.settings.clone(),
+        limits: pool.limits.clone(),
+        pool: Some(pool),
+    })
+}
+
+fn print(case: &Case, result: &str, differences: &[Difference], trial: &Trial) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{result:7} {}: {}", case.name, trial.cost)?;
+    for Difference {
+        what,
+        expected,
+        got,
+    } in differences
+    {
+        let nothing = "nothing";
+        writeln!(out, "        {what}")?;
+        writeln!(
+            out,
+            "          expected {}",
+            expected.as_deref().unwrap_or(nothing)
+        )?;
+        writeln!(
+            out,
+            "          got      {}",
+            got.as_deref().unwrap_or(nothing)
+        )?;
+    }
+    if result != "passed" {
+        for line in &trial.log {
+            writeln!(out, "        log: {:?}: {}", line.level, line.message)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,131 @@
+//! Trying a plugin out with an event: what it answers, and what that costs.
+
+use std::fmt;
+use std::time::{Instant, SystemTime};
+
+use poolhook::config::{Limits, Settings};
+use poolhook::event::PostConfirmation;
+use poolhook::item::{Item, ItemError};
+use poolhook::plugin::{LogLine, Mapping, Plugin, PluginError};
+use serde_json::{Map, Value, json};
+
+use crate::options::bytes;
+
+/// What came of an event.
+pub(super) struct Trial {
+    pub(super) answer: Answer,
+    pub(super) cost: Cost,
+    pub(super) log: Vec<LogLine>,
+}
+
+pub(super) enum Answer {
+    Item(Item),
+    /// In the plugin's words.
+    Skip(String),
+    /// The error's name, and its text: for `Plugin.Refused`, the plugin's words.
+    Failed(&'static str, String),
+}
+
+pub(super) struct Cost {
+    fuel: u64,
+    memory_bytes: usize,
+    micros: u128,
+    limits: Limits,
+}
+
+impl Trial {
+    /// Runs the plugin, and nothing else: no item is written. `check` sees the item.
+    ///
+    /// It runs twice, and the second run counts: the first one touches everything
+    /// for the first time.
+    pub(super) fn run(
+        plugin: &Plugin,
+        event: &PostConfirmation,
+        received: SystemTime,
+        settings: &Settings,
+        limits: &Limits,
+        check: impl FnOnce(&Item) -> Result<(), ItemError>,
+    ) -> Self {
+        plugin.run(event, received, settings, limits);
+        let began = Instant::now();
+        let run = plugin.run(event, received, settings, limits);
+        let cost = Cost {
+            micros: began.elapsed().as_micros(),
+            fuel: run.fuel,
+            memory_bytes: run.memory_bytes,
+            limits: limits.clone(),
+        };
+        Self {
+            answer: answer(run.mapping, check),
+            cost,
+            log: run.log,
+        }
+    }
+
+    /// The keys that all commands print with `--json`.
+    pub(super) fn to_json(&self) -> Map<String, Value> {
+        let (outcome, item, reason, error) = match &self.answer {
+            Answer::Item(item) => ("put", Some(item), None, None),
+            Answer::Skip(reason) => ("skip", None, Some(reason), None),
+            Answer::Failed(name, text) => {
+                let error = json!({ "errorType": name, "errorMessage": text });
+                ("failed", None, None, Some(error))
+            }
+        };
+        let cost = &self.cost;
+        let keys = [
+            ("outcome", json!(outcome)),
+            ("item", json!(item)),
+            ("reason", json!(reason)),
+            ("error", json!(error)),
+            ("fuel", json!(cost.fuel)),
+            ("fuelLimit", json!(cost.limits.fuel)),
+            ("memoryBytes", json!(cost.memory_bytes)),
+            ("memoryBytesLimit", json!(cost.limits.memory_bytes)),
+            (
+                "micros",
+                json!(u64::try_from(cost.micros).unwrap_or(u64::MAX)),
+            ),
+            ("log", json!(self.log)),
+        ];
+        keys.map(|(key, value)| (key.to_owned(), value))
+            .into_iter()
+            .collect()
+    }
+}
+
+fn answer(
+    mapping: Result<Mapping, PluginError>,
+    check: impl FnOnce(&Item) -> Result<(), ItemError>,
+) -> Answer {
+    let checked = |item: Item| check(&item).map(|()| item);
+    match mapping {
+        Ok(Mapping::Put(fields)) => match fields.into_item().and_then(checked) {
+            Ok(item) => Answer::Item(item),
+            Err(error) => Answer::Failed(error.name(), error.to_string()),
+        },
+        Ok(Mapping::Skip(reason)) => Answer::Skip(reason),
+        Err(error) => {
+            let name = error.name();
+            let text = match error {
+                PluginError::Refused { message } => message,
+                error => error.to_string(),
+            };
+            Answer::Failed(name, text)
+        }
+    }
+}
+
+impl fmt::Display for Cost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} of {} fuel, {} of {} memory, {} us",
+            self.fuel,
+            self.limits.fuel,
+            bytes(self.memory_bytes as u64),
+            bytes(self.limits.memory_bytes as u64),
+            self.micros
+        )
+    }
+}

@@ -1,0 +1,111 @@
+//! The mappers that map alike: each passes the same cases, with the same items to
+//! the byte.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::command_line::text;
+use crate::support::{Place, event, event_names, tests};
+
+/// Below `host/tests`.
+const CASES: &str = "conformance/cases";
+
+/// The kits, by language, and whether each takes settings. The first one's items
+/// are the measure of the others'.
+const KITS: [(&str, bool); 4] = [
+    ("rust", true),
+    ("typescript", true),
+    ("python", true),
+    ("c", false),
+];
+
+type Items = BTreeMap<String, Value>;
+
+/// The folder of the components, `rust.wasm` and so on, is in `POOLHOOK_KITS`.
+#[test]
+fn the_kits_map_alike() {
+    let Some(folder) = env::var_os("POOLHOOK_KITS") else {
+        eprintln!("no built kits named: nothing was compared");
+        return;
+    };
+    let folder = PathBuf::from(folder);
+    assert!(folder.is_absolute(), "tests run in a folder of their own");
+    let mut measure = None;
+    for (kit, takes_settings) in KITS {
+        let component = folder.join(kit).with_extension("wasm");
+        assert!(component.exists(), "{} is missing", component.display());
+        let subject = ["--component", component.to_str().unwrap()];
+        let items = if takes_settings {
+            run(&tests(CASES), &subject)
+        } else {
+            run(with_settings_refused().path(), &subject);
+            run(cases(false).path(), &subject)
+        };
+        alike(measure.get_or_insert_with(|| items.clone()), kit, &items);
+    }
+}
+
+/// Each case's item is the same to the byte.
+fn alike(measure: &Items, name: &str, items: &Items) {
+    for (case, item) in items {
+        let (item, expected) = (item.to_string(), measure[case].to_string());
+        assert_eq!(item, expected, "{name}: {case}");
+    }
+}
+
+/// A copy of the cases with settings of their own, or of those without.
+fn cases(with_settings: bool) -> TempDir {
+    let copy = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    for case in fs::read_dir(tests(CASES)).unwrap() {
+        let case = case.unwrap();
+        if case.path().join("settings.toml").exists() == with_settings {
+            let folder = copy.path().join(case.file_name());
+            fs::create_dir(&folder).unwrap();
+            for file in fs::read_dir(case.path()).unwrap() {
+                let file = file.unwrap();
+                fs::copy(file.path(), folder.join(file.file_name())).unwrap();
+            }
+        }
+    }
+    copy
+}
+
+/// The cases with settings, for a mapper that takes none.
+fn with_settings_refused() -> TempDir {
+    let copy = cases(true);
+    for case in fs::read_dir(copy.path()).unwrap() {
+        let folder = case.unwrap().path();
+        let _ = fs::remove_file(folder.join("item.json"));
+        fs::write(folder.join("error.txt"), "Plugin.Refused").unwrap();
+    }
+    copy
+}
+
+/// Runs the cases, all of which must pass, and gives their items.
+fn run(cases: &Path, subject: &[&str]) -> Items {
+    let arguments = ["plugin", "test", cases.to_str().unwrap(), "--json"];
+    let tested = Place::new(&[]).poolhook(&[&arguments, subject].concat());
+    let (code, out, err) = text(&tested);
+    assert_eq!(code, Some(0), "{subject:?}: {err}\n{out}");
+    let items = out.lines().map(|line| {
+        let mut line: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(line["result"], "passed");
+        (
+            line["case"].as_str().unwrap().to_owned(),
+            line["item"].take(),
+        )
+    });
+    items.collect()
+}
+
+#[test]
+fn every_sample_event_is_a_case() {
+    for name in event_names() {
+        let case = tests(CASES).join(&name).join("event.json");
+        assert_eq!(fs::read(case).unwrap(), event(&name), "{name}");
+    }
+}
