@@ -28,6 +28,7 @@ mod fields;
 mod frozen;
 mod hostile;
 mod journeys;
+mod kits;
 mod lab;
 mod new_plugin;
 mod plugin_commands;

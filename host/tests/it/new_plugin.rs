@@ -1,75 +1,231 @@
-//! `poolhook plugin new`: what it makes passes its own tests, builds and maps.
+//! `poolhook plugin new`: what it makes in each language passes its own tests,
+//! builds and maps.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::{env, fs};
 
+use serde_json::Value;
+
 use crate::support::{POOL, Place, tests};
 
-const FILES: [&str; 9] = [
-    "Cargo.toml",
-    "src/lib.rs",
-    "poolhook-plugin/Cargo.toml",
-    "poolhook-plugin/src/lib.rs",
-    "poolhook-plugin/wit/mapper.wit",
-    "cases/full-user/item.json",
-    "README.md",
-    "event.json",
-    ".gitignore",
-];
+#[test]
+fn rust_tests_builds_and_maps() {
+    let project = Project::new("rust", "cargo test");
+    // The versions that this workspace has already.
+    fs::copy(
+        tests("../../Cargo.lock"),
+        project.folder().join("Cargo.lock"),
+    )
+    .unwrap();
+    let tested = project.run("cargo test");
+    assert!(tested.contains("test result: ok"), "{tested}");
+    assert!(!tested.contains("running 0 tests"), "{tested}");
+    project.run("poolhook plugin build");
+    a_member_on("basic", &project.map("settings.plan = 'basic'"));
+}
 
 #[test]
-fn tests_build_and_run() {
-    let place = Place::new(&[(POOL, "table = 'User'\nsettings.plan = 'basic'")]);
-    // Always the same path, or Cargo's target directory would grow with each run.
-    let plugins = Path::new(env!("CARGO_TARGET_TMPDIR")).join("new-plugin");
-    let _ = fs::remove_dir_all(&plugins);
-    fs::create_dir(&plugins).unwrap();
-    let path = plugins.to_str().unwrap();
-    let new = place.poolhook(&["plugin", "new", "member-card", "--dir", path]);
-    let project = PathBuf::from(line(&new));
-    assert_eq!(project, plugins.join("member-card"));
-    assert!(text(&new.stderr).contains("cargo test"));
-    for file in FILES {
-        let text = fs::read_to_string(project.join(file)).unwrap();
-        assert!(!text.contains("../"), "{file} leaves its folder");
-        assert!(!text.contains("rust.wasm"), "{file} names another plugin");
+fn typescript_tests_builds_and_maps() {
+    let project = Project::new("typescript", "npm test");
+    project.run("npm install --no-audit --no-fund --loglevel=error");
+    let tested = project.run("npm test");
+    assert!(tested.contains("# pass 6") && tested.contains("# fail 0"));
+    project.run("npm run build");
+    a_member_on("basic", &project.map("settings.plan = 'basic'"));
+}
+
+#[test]
+fn python_tests_builds_and_maps() {
+    let project = Project::new("python", "make test");
+    let tested = project.run("make test");
+    assert!(tested.contains("Ran 6 tests"), "{tested}");
+    project.run("make");
+    a_member_on("basic", &project.map("settings.plan = 'basic'"));
+}
+
+#[test]
+fn c_tests_builds_and_maps() {
+    let project = Project::new("c", "make test");
+    let tested = project.run("make test");
+    assert!(tested.contains("ok an internal user is skipped"));
+    assert!(!tested.contains("FAILED"), "{tested}");
+    if env::var("CI").as_deref() != Ok("true") && !has_clang_for_wasm() {
+        eprintln!("stopping here: there is no clang for wasm32, or no wasi-libc");
+        return;
     }
-    // The versions that this workspace has already.
-    fs::copy(tests("../../Cargo.lock"), project.join("Cargo.lock")).unwrap();
+    // Made anew by the `poolhook` at hand.
+    let _ = fs::remove_file(project.component());
+    project.run("make");
+    a_member_on("free", &project.map(""));
 
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.arg("test").current_dir(&project);
-    let tested = with_cargo(&mut cargo).output().unwrap();
-    assert!(line(&tested).contains("test result: ok"), "{tested:?}");
-    assert!(!text(&tested.stdout).contains("running 0 tests"));
+    // What is no module.
+    for (arguments, says) in [
+        ("build/module.wasm", "a module needs --output FILE.wasm"),
+        (
+            "member-card.wasm --output other.wasm",
+            "is a component already",
+        ),
+        ("event.json --output other.wasm", "makes no component"),
+    ] {
+        let arguments = format!("plugin build {arguments}");
+        let arguments: Vec<_> = arguments.split(' ').collect();
+        let mut build = project.place.command(&arguments);
+        let build = build.current_dir(project.folder()).output().unwrap();
+        assert_eq!(build.status.code(), Some(2), "{build:?}");
+        assert!(text(&build.stderr).contains(says), "{build:?}");
+    }
+    assert!(!project.folder().join("other.wasm").exists());
+}
 
-    let mut build = place.command(&["plugin", "build"]);
-    build.current_dir(&project);
-    let component = line(&with_cargo(&mut build).output().unwrap());
-    assert!(component.ends_with("member-card/member-card.wasm"));
-
-    let mut cases = place.command(&["plugin", "test"]);
-    let tested = cases.current_dir(&project).output().unwrap();
-    assert!(line(&tested).contains("passed  full-user: "), "{tested:?}");
-
-    let event = project.join("event.json");
-    let run = [
-        "run",
-        "--json",
-        "--plugin",
-        &component,
-        event.to_str().unwrap(),
-    ];
-    let report: serde_json::Value = serde_json::from_str(&line(&place.poolhook(&run))).unwrap();
-    let item = &report["item"];
-    assert_eq!(item["id"]["S"], "0f3d5f0e-8f5c-4b55-9c1c-2c0a3a4c7e11");
-    assert_eq!(item["email"]["S"], "hanako@example.com");
-    let joined = item["planJoined"]["S"].as_str().unwrap();
-    assert!(joined.starts_with("basic#2") && joined.ends_with('Z'));
-    let trial_ends = item["trialEnds"]["N"].as_str().unwrap();
-    assert!(trial_ends.parse::<u64>().is_ok());
+fn a_member_on(plan: &str, item: &Value) {
+    let plan_joined = item["planJoined"]["S"].as_str().unwrap();
+    assert!(plan_joined.starts_with(&format!("{plan}#20")), "{item}");
+    assert!(plan_joined.ends_with('Z'), "{item}");
+    assert_eq!(item["seats"]["N"], "1");
+    assert_eq!(item["verified"]["BOOL"], true);
     assert_eq!(item.as_object().unwrap().len(), 6);
+}
+
+fn has_clang_for_wasm() -> bool {
+    let mut clang = Command::new("clang");
+    clang.args(["--target=wasm32-wasi", "-E", "-include", "stdlib.h"]);
+    let output = clang.args(["-x", "c", "/dev/null"]).output();
+    output.is_ok_and(|output| output.status.success())
+}
+
+/// A project that `plugin new` has made. It stays, and so do its tools and what
+/// it has built: a file is written anew only where it differs.
+struct Project {
+    place: Place,
+    language: &'static str,
+}
+
+impl Project {
+    fn new(language: &'static str, next: &str) -> Self {
+        let place = Place::new(&[]);
+        let new = place.poolhook(&["plugin", "new", "member-card", "--lang", language]);
+        assert_eq!(line(&new), "member-card");
+        let said = text(&new.stderr);
+        assert!(said.contains(next), "{said}");
+        assert!(
+            said.contains("poolhook plugin check member-card.wasm"),
+            "{said}"
+        );
+
+        let project = Self { place, language };
+        let made = project.place.path().join("member-card");
+        let files = all_files(&made);
+        for needed in ["README.md", "event.json", ".gitignore"] {
+            assert!(files.contains(&needed.into()), "{needed} is not there");
+        }
+        for file in files {
+            let shown = file.display();
+            let bytes = fs::read(made.join(&file)).unwrap();
+            let text = String::from_utf8_lossy(&bytes);
+            let ours = [
+                format!("{language}.wasm"),
+                format!("name = \"{language}\""),
+                format!("\"name\": \"{language}\""),
+            ];
+            for named in ours {
+                assert!(!text.contains(&named), "{shown} holds {named}");
+            }
+            for line in text.lines().filter(|line| line.contains("../")) {
+                // From its tests to its sources.
+                let inside = ["../src/", "\"../tsconfig.json\"", "\"../src\""];
+                assert!(
+                    file.starts_with("test") && inside.iter().any(|part| line.contains(part)),
+                    "{shown} leaves its folder: {line}"
+                );
+            }
+            let kept = project.folder().join(&file);
+            if fs::read(&kept).ok().as_ref() != Some(&bytes) {
+                fs::create_dir_all(kept.parent().unwrap()).unwrap();
+                fs::write(kept, bytes).unwrap();
+            }
+        }
+        project
+    }
+
+    fn folder(&self) -> PathBuf {
+        Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join("new-plugin")
+            .join(self.language)
+            .join("member-card")
+    }
+
+    fn component(&self) -> PathBuf {
+        self.folder().join("member-card.wasm")
+    }
+
+    /// What a command of its README says.
+    fn run(&self, command: &str) -> String {
+        let poolhook = Path::new(env!("CARGO_BIN_EXE_poolhook"));
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+        let mut words = command.split(' ');
+        let program = words.next().unwrap();
+        let mut command = Command::new(match program {
+            "poolhook" => poolhook.as_os_str(),
+            "cargo" => env!("CARGO").as_ref(),
+            other => other.as_ref(),
+        });
+        command.args(words).current_dir(self.folder());
+        // One target directory for all plugins.
+        command.env("CARGO_TARGET_DIR", target);
+        // Not what the test runner has set for a package of its own.
+        for (name, _) in env::vars_os() {
+            let name = name.to_string_lossy();
+            if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+                command.env_remove(name.as_ref());
+            }
+        }
+        let output = command.env("POOLHOOK", poolhook).output().unwrap();
+        let said = text(&output.stdout) + &text(&output.stderr);
+        assert!(output.status.success(), "{command:?}: {said}");
+        said
+    }
+
+    /// The sample event's item, by way of the host; its cases pass before.
+    fn map(&self, config: &str) -> Value {
+        let tested = self.run("poolhook plugin test");
+        assert!(tested.contains("passed  full-user: "), "{tested}");
+        let config = format!("table = 'User'\n{config}");
+        self.place.configure(POOL, &config);
+        let component = self.component();
+        let event = self.folder().join("event.json");
+        let run = ["run", "--json", "--plugin", component.to_str().unwrap()];
+        let run = self
+            .place
+            .poolhook(&[&run[..], &[event.to_str().unwrap()]].concat());
+        let report: Value = serde_json::from_str(&line(&run)).unwrap();
+        let item = report["item"].clone();
+        assert_eq!(item["id"]["S"], "0f3d5f0e-8f5c-4b55-9c1c-2c0a3a4c7e11");
+        assert_eq!(item["email"]["S"], "hanako@example.com");
+        let trial_ends = item["trialEnds"]["N"].as_str().unwrap();
+        assert!(trial_ends.parse::<u64>().is_ok(), "{trial_ends}");
+        item
+    }
+}
+
+/// All files below a folder, by their paths in it.
+fn all_files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![PathBuf::new()];
+    while let Some(below) = folders.pop() {
+        for entry in fs::read_dir(folder.join(&below)).unwrap() {
+            let entry = entry.unwrap();
+            let path = below.join(entry.file_name());
+            let kind = entry.file_type().unwrap();
+            if kind.is_dir() {
+                &mut folders
+            } else {
+                &mut found
+            }
+            .push(path);
+        }
+    }
+    found
 }
 
 #[test]
@@ -85,14 +241,18 @@ fn what_is_there_is_kept() {
 
     // An empty folder is none.
     fs::remove_file(folder.join("mine")).unwrap();
-    let new = place.poolhook(&["plugin", "new", "member-card"]);
+    let new = place.poolhook(&["plugin", "new", "member-card", "--lang", "py"]);
     assert_eq!(line(&new), "member-card");
+    assert!(folder.join("mapper.py").exists());
+    let new = place.poolhook(&["plugin", "new", "another", "--lang", "ts"]);
+    assert_eq!(line(&new), "another");
+    assert!(place.path().join("another/src/mapper.ts").exists());
 
     fs::write(place.path().join("file"), "").unwrap();
     let new = place.poolhook(&["plugin", "new", "file"]);
     assert!(text(&new.stderr).contains("cannot make file: "));
     let left = fs::read_dir(place.path()).unwrap();
-    assert_eq!(left.count(), 3, "config, member-card and file");
+    assert_eq!(left.count(), 4, "config, member-card, another and file");
 }
 
 #[test]
@@ -108,24 +268,6 @@ fn a_name_is_a_plugins_and_a_packages() {
         assert_eq!(new.status.code(), Some(2), "{name}");
         assert!(text(&new.stderr).contains(rule), "{name}: {new:?}");
     }
-}
-
-/// What Cargo and rustc need, and one target directory for all plugins.
-fn with_cargo(command: &mut Command) -> &mut Command {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-    command.env_clear().env("CARGO_TARGET_DIR", target);
-    for name in [
-        "PATH",
-        "HOME",
-        "CARGO_HOME",
-        "RUSTUP_HOME",
-        "RUSTUP_TOOLCHAIN",
-    ] {
-        if let Some(value) = env::var_os(name) {
-            command.env(name, value);
-        }
-    }
-    command
 }
 
 /// Standard output without the line's end, or all of it; the command must have

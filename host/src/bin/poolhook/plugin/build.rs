@@ -1,4 +1,4 @@
-//! `poolhook plugin build`: a Cargo project into a component.
+//! `poolhook plugin build`: a Cargo project, or a core module, into a component.
 
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader};
@@ -15,6 +15,8 @@ use wit_component::ComponentEncoder;
 
 use crate::Exit;
 
+/// How a component begins; a core module's version is another.
+const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 const TARGET: &str = "wasm32-unknown-unknown";
 /// What makes a component small, whatever the project says.
 const PROFILE: [&str; 5] = [
@@ -25,19 +27,26 @@ const PROFILE: [&str; 5] = [
     "profile.release.strip=true",
 ];
 
-/// Build a plugin written in Rust: a Cargo project into a component.
+/// Build a plugin in Rust or C into a component.
 ///
-/// Needs the target wasm32-unknown-unknown (`rustup target add
-/// wasm32-unknown-unknown`); without it, Debian's packages rustc-web and
-/// rust-web-src do.
+/// A folder is a Cargo project. It needs the target wasm32-unknown-unknown
+/// (`rustup target add wasm32-unknown-unknown`); without it, Debian's packages
+/// rustc-web and rust-web-src do.
+///
+/// A file is a core module that another compiler has made, such as clang, with
+/// the object file linked in that wit-bindgen's C generator makes. It must not
+/// import WASI.
 #[derive(Args)]
 #[command(after_help = "Examples:
   poolhook plugin build plugins/default
-  poolhook plugin build . --output my-mapper.wasm")]
+  poolhook plugin build . --output my-mapper.wasm
+  poolhook plugin build build/module.wasm --output my-mapper.wasm
+
+The tools for TypeScript and Python make components by themselves.")]
 pub(crate) struct Options {
-    /// The Cargo project.
-    #[arg(value_name = "DIR", default_value = ".")]
-    project: PathBuf,
+    /// The Cargo project, or a core module.
+    #[arg(value_name = "DIR|MODULE.wasm", default_value = ".")]
+    source: PathBuf,
     /// Where the component goes [default: DIR/<DIR's name>.wasm]
     #[arg(long, value_name = "FILE.wasm")]
     output: Option<PathBuf>,
@@ -45,23 +54,23 @@ pub(crate) struct Options {
 
 impl Options {
     pub(crate) fn run(&self) -> anyhow::Result<Exit> {
-        let folder = self.project.canonicalize();
-        let folder = folder.with_context(|| self.project.display().to_string())?;
-        let name = folder
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let beside = || folder.join(&name).with_extension("wasm");
-        let output = self.output.clone().unwrap_or_else(beside);
+        let source = self.source.canonicalize();
+        let source = source.with_context(|| self.source.display().to_string())?;
+        let (module, output) = if source.is_dir() {
+            (build_module(&source)?, self.output.clone())
+        } else {
+            let output = self.output.clone();
+            let output =
+                output.context("a module needs --output FILE.wasm, named as the plugin")?;
+            (source.clone(), Some(output))
+        };
+        let output = output.unwrap_or_else(|| {
+            let name = source.file_name().unwrap_or_default();
+            source.join(name).with_extension("wasm")
+        });
 
-        let module = build_module(&folder)?;
         let module = fs::read(&module).with_context(|| module.display().to_string())?;
-        let component = ComponentEncoder::default()
-            .validate(true)
-            .module(&module)
-            .and_then(|mut encoder| encoder.encode())
-            .context("the module makes no component; does it call export!?")?;
+        let component = component(&module)?;
         // What would fail on the first event had better fail here.
         let checked = PluginName::try_from("checked".to_owned()).map_err(anyhow::Error::msg)?;
         Loader::new()?.compile(checked, &component)?;
@@ -71,6 +80,20 @@ impl Options {
         println!("{}", output.display());
         Ok(Exit::Done)
     }
+}
+
+fn component(module: &[u8]) -> anyhow::Result<Vec<u8>> {
+    if module.starts_with(COMPONENT) {
+        bail!("this is a component already: `poolhook plugin check` says whether it is a mapper");
+    }
+    ComponentEncoder::default()
+        .validate(true)
+        .module(module)
+        .and_then(|mut encoder| encoder.encode())
+        .context(
+            "the module makes no component: in Rust, does it call export!? In C, is \
+             mapper_component_type.o linked, and nothing that imports WASI, such as stdio?",
+        )
 }
 
 /// Runs Cargo and gives the path of the core module that it made.
