@@ -7,12 +7,11 @@ use std::time::Duration;
 use std::{env, fs};
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::cloud::until;
 use crate::servers::{self, CODE, PoolSeed, Server};
 use crate::stores::{create_table, items, table};
-use crate::support::{block_on, clean, tests};
+use crate::support::{RUST_PLUGINS, block_on, clean, tests};
 
 /// The pool in the docs.
 const POOL: &str = "eu-west-1_AbCdEfGhI";
@@ -21,7 +20,7 @@ const CLIENT: &str = "client0of0member";
 #[test]
 fn toml_alone() {
     let page = Page::open("../../plugins/fields/README.md");
-    let mut user = NewUser::new();
+    let mut user = NewUser::new("toml");
     user.write_the_pools_file(&page);
     user.follow(&page.section("From nothing to an item"));
     let item = user.item_of_a_sign_up();
@@ -37,7 +36,7 @@ fn toml_alone() {
 #[test]
 fn typescript() {
     let page = Page::open("../../wit/README.md").section("From nothing to live");
-    let mut user = NewUser::new();
+    let mut user = NewUser::new("typescript");
     user.follow(&page.steps(1..=4));
     user.write_the_pools_file(&page);
     user.follow(&page.steps(5..=5));
@@ -46,7 +45,8 @@ fn typescript() {
 
 #[test]
 fn rust() {
-    let mut user = NewUser::new();
+    let _one_at_a_time = RUST_PLUGINS.lock();
+    let mut user = NewUser::new("rust");
     user.follow(&Page::open("../../wit/rust.md").before("## The mapping"));
     let page = Page::open("../../wit/README.md").section("From nothing to live");
     user.follow(&page.steps(3..=4));
@@ -104,7 +104,6 @@ impl Page {
 
 /// An empty folder, and a DynamoDB with a table for what comes of it.
 struct NewUser {
-    _folder: TempDir,
     here: PathBuf,
     dynamodb: Server,
     serve: Option<Running>,
@@ -121,13 +120,16 @@ impl Drop for Running {
 }
 
 impl NewUser {
-    fn new() -> Self {
-        let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    fn new(language: &str) -> Self {
+        // Always the same path, or Cargo's target directory would grow with each run.
+        let journeys = Path::new(env!("CARGO_TARGET_TMPDIR")).join("journeys");
+        let here = journeys.join(language);
+        let _ = fs::remove_dir_all(&here);
+        fs::create_dir_all(&here).unwrap();
         let dynamodb = servers::ministack();
         block_on(create_table(dynamodb.url(), &table("eu-west-1", "Member")));
         Self {
-            here: folder.path().to_owned(),
-            _folder: folder,
+            here,
             dynamodb,
             serve: None,
         }

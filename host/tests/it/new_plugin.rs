@@ -7,10 +7,11 @@ use std::{env, fs};
 
 use serde_json::Value;
 
-use crate::support::{POOL, Place, tests};
+use crate::support::{POOL, Place, RUST_PLUGINS, tests};
 
 #[test]
 fn rust_tests_builds_and_maps() {
+    let _one_at_a_time = RUST_PLUGINS.lock();
     let project = Project::new("rust", "cargo test");
     // The versions that this workspace has already.
     fs::copy(

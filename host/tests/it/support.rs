@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use poolhook::blobs::dir::Dir;
@@ -51,6 +51,10 @@ pub(crate) fn files(folder: &str, extension: &str) -> Vec<String> {
     assert!(!names.is_empty(), "no *.{extension} in {folder}");
     names
 }
+
+/// Held while a Rust plugin is built: all share one target directory, where each is
+/// `member_card.wasm`.
+pub(crate) static RUST_PLUGINS: Mutex<()> = Mutex::new(());
 
 /// A folder with a config and an embedded store of its own.
 pub(crate) struct Place(TempDir);

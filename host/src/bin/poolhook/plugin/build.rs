@@ -18,6 +18,9 @@ use crate::Exit;
 /// How a component begins; a core module's version is another.
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 const TARGET: &str = "wasm32-unknown-unknown";
+/// Of a plugin's memory, what is for its stack: the linker's own 1 MiB would have to
+/// be cleared after each event.
+const STACK_BYTES: u64 = 128 << 10;
 /// What makes a component small, whatever the project says.
 const PROFILE: [&str; 5] = [
     "profile.release.opt-level='s'",
@@ -101,13 +104,16 @@ fn build_module(folder: &Path) -> anyhow::Result<PathBuf> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut cargo = Process::new(cargo);
     cargo.current_dir(folder).stdout(Stdio::piped());
-    cargo.args(["build", "--release", "--target", TARGET]);
+    cargo.args(["rustc", "--lib", "--release", "--target", TARGET]);
     cargo.args(["--message-format", "json-render-diagnostics"]);
     cargo.args(PROFILE.iter().flat_map(|setting| ["--config", setting]));
-    cargo.args(["--config", &without_paths(folder)]);
+    cargo.args(["--config", &without_paths()]);
     if !has_target()? {
         debian(&mut cargo)?;
     }
+    // For the plugin alone: what all plugins are made of is built once.
+    let stack = stack_bytes(folder)?;
+    cargo.args(["--", &format!("-Clink-arg=-zstack-size={stack}")]);
 
     let mut build = cargo.spawn().context("cannot start cargo")?;
     let messages = build.stdout.take().context("cargo has no output")?;
@@ -124,19 +130,32 @@ fn build_module(folder: &Path) -> anyhow::Result<PathBuf> {
     )
 }
 
+/// What the project asks for, as `stack-bytes` in `[package.metadata.poolhook]`.
+fn stack_bytes(folder: &Path) -> anyhow::Result<u64> {
+    let manifest = folder.join("Cargo.toml");
+    let context = || manifest.display().to_string();
+    let text = fs::read_to_string(&manifest).with_context(context)?;
+    let read: Value = toml::from_str(&text).with_context(context)?;
+    let asked = read.pointer("/package/metadata/poolhook/stack-bytes");
+    let bytes = asked.map_or(Some(STACK_BYTES), Value::as_u64);
+    bytes
+        .filter(|bytes| bytes % 16 == 0 && *bytes > 0)
+        .with_context(|| format!("{}: stack-bytes must be a multiple of 16", context()))
+}
+
 /// Paths of this machine have no place in a component: panics would name them,
-/// and the same sources would give another digest elsewhere.
-fn without_paths(folder: &Path) -> String {
+/// and the same sources would give another digest elsewhere. Those of the project
+/// itself are relative by themselves.
+fn without_paths() -> String {
     let home = env::home_dir().unwrap_or_default();
     let cargo = env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
-    // The last one that fits counts.
-    let mut flags = vec![format!("--remap-path-prefix={}=.", folder.display())];
     let registries = fs::read_dir(cargo.join("registry/src"));
-    for registry in registries.into_iter().flatten().flatten() {
+    let registries = registries.into_iter().flatten().flatten();
+    let flags = registries.map(|registry| {
         let path = registry.path();
-        flags.push(format!("--remap-path-prefix={}=crates", path.display()));
-    }
-    let flags = toml::Value::from(flags);
+        format!("--remap-path-prefix={}=crates", path.display())
+    });
+    let flags = toml::Value::from(flags.collect::<Vec<_>>());
     format!("target.{TARGET}.rustflags={flags}")
 }
 
