@@ -3,7 +3,7 @@
 
 use std::{env, fs};
 
-use poolhook::host::Outcome;
+use poolhook::host::{Failure, Outcome};
 use poolhook::plugins::Plugins;
 use serde_json::{Value, json};
 
@@ -306,7 +306,7 @@ fn hostile_expressions_end_in_a_named_error() {
         let name = report
             .outcome
             .as_ref()
-            .map_or_else(|failure| failure.name(), |_| "none");
+            .map_or_else(Failure::name, |_| "none");
         assert_eq!(name, expected, "{shown}");
 
         let check = place.poolhook(&["config", "check"]);
