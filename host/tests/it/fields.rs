@@ -137,6 +137,14 @@ zip   = 1
 }
 
 #[test]
+fn the_example_config_is_right() {
+    let config = tests("../../config");
+    let check = Place::new(&[]).poolhook(&["config", "check", config.to_str().unwrap()]);
+    let text = String::from_utf8(check.stderr).unwrap();
+    assert_eq!(check.status.code(), Some(0), "{text}");
+}
+
+#[test]
 fn config_check_looks_where_the_settings_are() {
     let place = Place::new(&[
         (POOL, "table = 'User'\nplugin = 'fields'"),
