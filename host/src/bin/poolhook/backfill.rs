@@ -65,7 +65,7 @@ impl Options {
                 return self.fill(&shared, store, rate).await;
             }
             let rate = self.users.rate(self.capacity_share, None).await?;
-            self.fill(&shared, self.users.sqlite()?, rate).await
+            self.fill(&shared, self.users.items.embedded()?, rate).await
         })
     }
 

@@ -15,6 +15,7 @@ use poolhook::plugins::Plugins;
 use poolhook::pools::Pools;
 use poolhook::publish::Publisher;
 use poolhook::releases::Releases;
+use poolhook::store::sqlite::Sqlite;
 
 /// Where the pools' configuration lies.
 #[derive(Args)]
@@ -74,6 +75,13 @@ pub(crate) struct Items {
     /// credentials come from the environment, as for AWS's own tools.
     #[arg(long)]
     pub(crate) dynamodb: bool,
+}
+
+impl Items {
+    /// The embedded store; its file is made if it is not there.
+    pub(crate) fn embedded(&self) -> anyhow::Result<Sqlite> {
+        Sqlite::open(&self.store).with_context(|| self.store.display().to_string())
+    }
 }
 
 /// Where releases lie.

@@ -47,7 +47,8 @@ impl Options {
                 let open = || Ok(DynamoDb::new(&shared));
                 return self.reconcile(&shared, open).await;
             }
-            self.reconcile(&shared, || self.users.sqlite()).await
+            self.reconcile(&shared, || self.users.items.embedded())
+                .await
         })
     }
 

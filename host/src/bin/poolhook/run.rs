@@ -10,7 +10,6 @@ use poolhook::host::{Failure, Host, Outcome, Skip};
 use poolhook::plugin::PluginError;
 use poolhook::report::Report;
 use poolhook::store::dynamodb::DynamoDb;
-use poolhook::store::sqlite::Sqlite;
 use poolhook::store::{Existing, ItemStore};
 use serde_json::json;
 
@@ -57,10 +56,9 @@ impl Options {
                 let host = Host::new(pools, plugins, items);
                 return self.handle_all(&host, "DynamoDB").await;
             }
-            let file = &self.items.store;
-            let store = Sqlite::open(file).with_context(|| file.display().to_string())?;
-            let host = Host::new(pools, plugins, store);
-            self.handle_all(&host, &file.display().to_string()).await
+            let host = Host::new(pools, plugins, self.items.embedded()?);
+            let file = self.items.store.display();
+            self.handle_all(&host, &file.to_string()).await
         })
     }
 

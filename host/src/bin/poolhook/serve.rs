@@ -24,7 +24,6 @@ use poolhook::host::Host;
 use poolhook::releases::Releases;
 use poolhook::store::ItemStore;
 use poolhook::store::dynamodb::DynamoDb;
-use poolhook::store::sqlite::Sqlite;
 use serde::de::IgnoredAny;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -89,9 +88,7 @@ impl Options {
                 let host = Host::new(pools, plugins, items);
                 self.serve(host.with_dead_letters(letters)).await
             } else {
-                let file = &self.items.store;
-                let store = Sqlite::open(file).with_context(|| file.display().to_string())?;
-                let host = Host::new(pools, plugins, store);
+                let host = Host::new(pools, plugins, self.items.embedded()?);
                 self.serve(host.with_dead_letters(letters)).await
             }
         })

@@ -3,7 +3,6 @@
 use std::io::{self, Write as _};
 use std::time::Duration;
 
-use anyhow::Context as _;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use poolhook::aws;
@@ -15,7 +14,6 @@ use poolhook::item::Item;
 use poolhook::replay::{How, Replayed, replay};
 use poolhook::report::Report;
 use poolhook::store::dynamodb::DynamoDb;
-use poolhook::store::sqlite::Sqlite;
 use poolhook::store::{ItemStore, Put, StoreError};
 use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -85,9 +83,7 @@ impl Options {
                 let host = Host::new(pools, plugins, items);
                 self.replay_all(&host, &letters).await
             } else {
-                let file = &self.items.store;
-                let store = Sqlite::open(file).with_context(|| file.display().to_string())?;
-                let host = Host::new(pools, plugins, store);
+                let host = Host::new(pools, plugins, self.items.embedded()?);
                 self.replay_all(&host, &letters).await
             }
         })

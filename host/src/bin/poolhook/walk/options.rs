@@ -5,7 +5,7 @@ use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use poolhook::aws::SdkConfig;
@@ -16,7 +16,6 @@ use poolhook::host::{Host, Outcome};
 use poolhook::item::Item;
 use poolhook::report::Report;
 use poolhook::store::dynamodb::DynamoDb;
-use poolhook::store::sqlite::Sqlite;
 use poolhook::store::{Existing, ItemReader, ItemStore, Put, StoreError};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -65,11 +64,6 @@ impl Users {
         let releases = self.plugin.store.open().await?;
         let plugins = self.plugin.load(releases, pools.host_config())?;
         Ok(Host::new(pools, plugins, items))
-    }
-
-    pub(crate) fn sqlite(&self) -> anyhow::Result<Sqlite> {
-        let file = &self.items.store;
-        Sqlite::open(file).with_context(|| file.display().to_string())
     }
 
     /// The walk, and its progress.
