@@ -93,7 +93,8 @@ impl ItemStore for DynamoDb {
                 .expression_attribute_names("#key", &table.partition_key)
                 .return_values_on_condition_check_failure(ReturnOld::AllOld);
         }
-        match timeout_at(until, request.send()).await {
+        // Boxed, as the future is large and would be copied on its way to be polled.
+        match timeout_at(until, Box::pin(request.send())).await {
             Ok(Ok(_)) => Ok(Put::Written),
             Ok(Err(error)) => not_written(table, item, error),
             Err(_) => Err(late(table)),

@@ -15,6 +15,9 @@
 mod checks;
 mod expression;
 mod filters;
+#[cfg(target_arch = "wasm32")]
+#[path = "../../sdk/src/heap.rs"]
+mod heap;
 mod settings;
 #[cfg(test)]
 mod tests;

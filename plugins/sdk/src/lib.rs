@@ -72,6 +72,8 @@
 //! ```
 #![warn(missing_docs)]
 
+#[cfg(target_arch = "wasm32")]
+mod heap;
 mod item;
 pub mod log;
 mod user;

@@ -76,7 +76,8 @@ const RUST: Kit = Kit {
         "plugins/rust/" => "": ".gitignore" "Cargo.toml" "README.md" "src/lib.rs";
         // The crate for authors is on no registry.
         "plugins/sdk/" => "poolhook-plugin/":
-            "Cargo.toml" "README.md" "src/item.rs" "src/lib.rs" "src/log.rs" "src/user.rs";
+            "Cargo.toml" "README.md" "src/heap.rs" "src/item.rs" "src/lib.rs" "src/log.rs"
+            "src/user.rs";
         "wit/" => "poolhook-plugin/wit/": "mapper.wit";
     },
     replace: &[

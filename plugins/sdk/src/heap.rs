@@ -1,0 +1,49 @@
+//! Memory for one event. The instance ends with the event, so nothing is given
+//! back; and what lies in the module's own memory need not be asked of the host,
+//! which costs more than the mapping.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::{Cell, UnsafeCell};
+
+/// Enough for most users. What does not fit comes from the system, as ever.
+const BYTES: usize = 24 << 10;
+
+#[global_allocator]
+static HEAP: Heap = Heap {
+    used: Cell::new(0),
+    room: UnsafeCell::new([0; BYTES]),
+};
+
+struct Heap {
+    used: Cell<usize>,
+    room: UnsafeCell<[u8; BYTES]>,
+}
+
+// SAFETY: a component has one thread.
+unsafe impl Sync for Heap {}
+
+// SAFETY: each piece begins where the last one ended, and lies in the room; what
+// has no place there comes from the system.
+unsafe impl GlobalAlloc for Heap {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let room = self.room.get().cast::<u8>();
+        let free = room.wrapping_add(self.used.get());
+        let begin = self.used.get() + free.align_offset(layout.align());
+        match begin.checked_add(layout.size()) {
+            Some(end) if end <= BYTES => {
+                self.used.set(end);
+                room.wrapping_add(begin)
+            }
+            // SAFETY: the caller's promises are the same.
+            _ => unsafe { System.alloc(layout) },
+        }
+    }
+
+    unsafe fn dealloc(&self, piece: *mut u8, layout: Layout) {
+        let room = self.room.get().cast::<u8>();
+        if !(room..room.wrapping_add(BYTES)).contains(&piece) {
+            // SAFETY: it is none of the room's, so it came from the system.
+            unsafe { System.dealloc(piece, layout) }
+        }
+    }
+}
