@@ -67,9 +67,16 @@ fn a_component_cut_anywhere_is_no_component() {
     let mut plugins = Plugins::builtin().unwrap();
     for length in (0..component.len()).step_by(97) {
         let cut = add(&mut plugins, "cut", &component[..length]);
+        let Err(error) = cut else {
+            // Nothing is missing but a custom section, its number 0: no part of it.
+            assert_eq!(
+                component[length], 0,
+                "{length} bytes are taken for the whole"
+            );
+            continue;
+        };
         // Where a section ends, what is left may be a component of another world.
-        let error = cut.expect_err("a part was taken for the whole").name();
-        let known = ["Plugin.NotAComponent", "Plugin.WrongWorld"].contains(&error);
+        let known = ["Plugin.NotAComponent", "Plugin.WrongWorld"].contains(&error.name());
         assert!(known, "{length} bytes: {error}");
     }
     let half = add(&mut plugins, "half", &component[..component.len() / 2]);
