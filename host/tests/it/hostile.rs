@@ -68,7 +68,7 @@ fn a_component_cut_anywhere_is_no_component() {
     for length in (0..component.len()).step_by(97) {
         let cut = add(&mut plugins, "cut", &component[..length]);
         let Err(error) = cut else {
-            // Nothing is missing but a custom section, its number 0: no part of it.
+            // Nothing is missing but a custom section: its number is 0, and it is no code.
             assert_eq!(
                 component[length], 0,
                 "{length} bytes are taken for the whole"
