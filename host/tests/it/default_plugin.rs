@@ -29,7 +29,8 @@ fn rebuilt() {
     conforms(|| compiled(&fs::read(&file).unwrap()));
 }
 
-fn compiled(component: &[u8]) -> Plugins {
+/// Plugins of which this component takes the place of all.
+pub(crate) fn compiled(component: &[u8]) -> Plugins {
     let mut plugins = Plugins::builtin().unwrap();
     let name = plugin_name("under-test");
     let plugin = plugins.loader().compile(name, component).unwrap();

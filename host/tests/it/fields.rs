@@ -7,7 +7,7 @@ use poolhook::host::{Failure, Outcome};
 use poolhook::plugins::Plugins;
 use serde_json::{Value, json};
 
-use crate::hostile::plugin_name;
+use crate::default_plugin::compiled;
 use crate::support::{POOL, Place, event, failure, handle, tests};
 
 const SIX_KEYS: &str = r#"
@@ -44,14 +44,6 @@ fn rebuilt() {
         return;
     };
     makes_the_item(compiled(&fs::read(&file).unwrap()));
-}
-
-fn compiled(component: &[u8]) -> Plugins {
-    let mut plugins = Plugins::builtin().unwrap();
-    let name = plugin_name("under-test");
-    let plugin = plugins.loader().compile(name, component).unwrap();
-    plugins.use_for_all(plugin);
-    plugins
 }
 
 fn makes_the_item(plugins: Plugins) {
