@@ -13,33 +13,40 @@ pub(crate) fn has_settings(text: &str) -> bool {
 }
 
 impl ConfigError {
-    /// What a plugin finds wrong with the settings in a file: a line a mistake,
-    /// each `settings`, then the key as TOML writes it, then `: ` and the mistake.
-    /// None if one of the lines is about something else.
+    /// What a plugin finds wrong with the settings in a file: mistakes that begin
+    /// with `settings`, then the key as TOML writes it, then `: `. A line that begins
+    /// otherwise goes on with the mistake before it.
     ///
     /// A mistake that begins with `at character 8: ` is in the text at that key.
-    pub fn of_settings(file: &str, text: &str, message: &str) -> Option<Self> {
+    pub fn of_settings(file: &str, text: &str, message: &str) -> Self {
         let (table, _) = DeTable::parse_recoverable(text);
         let settings = table.get_ref().get_key_value("settings");
-        let located = message.lines().map(|line| {
-            let rest = line.strip_prefix("settings")?;
+        let mut problems: Vec<Problem> = Vec::new();
+        for line in message.lines() {
+            let begun = line
+                .strip_prefix("settings")
+                .filter(|rest| rest.starts_with(['.', '[', ':']));
+            if let (None, Some(before)) = (begun, problems.last_mut()) {
+                before.rule = format!("{}\n{line}", before.rule);
+                continue;
+            }
             let place = Place {
                 key: "settings".to_owned(),
                 span: settings.map_or(0..0, |(name, _)| name.span()),
                 text: None,
             };
-            let (place, rule) = match settings {
+            let rest = begun.unwrap_or(line);
+            let (place, rest) = match settings {
                 Some((_, value)) => place.follow(value.get_ref(), value.span(), rest),
                 None => (place, rest),
             };
-            Some(place.problem(text, rule.strip_prefix(": ")?))
-        });
-        let mut problems = located.collect::<Option<Vec<_>>>()?;
+            problems.push(place.problem(text, rest));
+        }
         problems.sort_by_key(|problem| (problem.line, problem.column));
-        (!problems.is_empty()).then(|| Self::Invalid {
+        Self::Invalid {
             file: file.to_owned(),
             problems,
-        })
+        }
     }
 }
 
@@ -99,7 +106,13 @@ impl Place {
         }
     }
 
-    fn problem(self, text: &str, rule: &str) -> Problem {
+    /// What is left names what is not in the file, if anything, and then the mistake.
+    fn problem(self, text: &str, rest: &str) -> Problem {
+        let is_key = rest.starts_with(['.', '[', ':']);
+        let (missing, rule) = rest
+            .split_once(": ")
+            .filter(|_| is_key)
+            .unwrap_or(("", rest));
         let inner = || {
             let (character, rule) = rule.strip_prefix("at character ")?.split_once(": ")?;
             let character = character.parse::<usize>().ok()?.checked_sub(1)?;
@@ -107,7 +120,7 @@ impl Place {
             Some((start + offset(text.get(start..)?, character)?, rule))
         };
         let (start, rule) = inner().unwrap_or((self.span.start, rule));
-        Problem::at(text, start, self.key, rule.to_owned())
+        Problem::at(text, start, self.key + missing, rule.to_owned())
     }
 }
 

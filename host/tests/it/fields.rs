@@ -3,6 +3,7 @@
 
 use std::{env, fs};
 
+use poolhook::config::ConfigError;
 use poolhook::host::{Failure, Outcome};
 use poolhook::plugins::Plugins;
 use serde_json::{Value, json};
@@ -234,6 +235,49 @@ error = "x"
     };
     assert_eq!(at, "14:1 settings.examples[0].itme");
     assert!(text.starts_with("unknown field `itme`"), "{text}");
+}
+
+/// Whatever words a plugin finds, a mistake is never taken for none.
+#[test]
+fn every_complaint_about_settings_is_a_mistake() {
+    let text = "table = 'User'\n[settings]\nplan = 'a'\n";
+    for (message, expected) in [
+        (
+            "settings.plan: too short",
+            &["f:3:1: settings.plan: too short"][..],
+        ),
+        (
+            "settings.seats: missing",
+            &["f:2:2: settings.seats: missing"],
+        ),
+        (
+            "settings are bad: all of them",
+            &["f:2:2: settings: settings are bad: all of them"],
+        ),
+        (
+            "settings: wrong:\nthis and that\nsettings.plan: too short",
+            &[
+                "f:2:2: settings: wrong:\nthis and that",
+                "f:3:1: settings.plan: too short",
+            ],
+        ),
+    ] {
+        let error = ConfigError::of_settings("f", text, message);
+        assert_eq!(error.to_string(), expected.join("\n"), "{message}");
+    }
+    let toml = SIX_KEYS.to_owned()
+        + "nick = \"\"\"'a' ~\nuser.attributes.nickname\"\"\"\n[[settings.examples]]\n"
+        + "attributes.email = 'a'\nitem.id.S = 'hanako'\n";
+    let place = Place::new(&[(POOL, &toml)]);
+    let [(at, rule)] = &mistakes(&place)[..] else {
+        panic!("one mistake");
+    };
+    assert!(at.ends_with("settings.examples[0]"), "{at}");
+    assert!(
+        rule.starts_with("expected an item, got Plugin.Refused: item.nick:"),
+        "{rule}"
+    );
+    assert!(rule.contains('\n'), "{rule}");
 }
 
 /// Expressions of somebody who wants to do harm: each ends in a named error, within

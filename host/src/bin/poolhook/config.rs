@@ -115,9 +115,7 @@ impl Check {
                 let plugin = plugins.get(&config.plugin).await?;
                 if let Some(message) = wrong_settings(&plugin, &id, &config)? {
                     let (file, text) = pools.settings_file(&id).await?;
-                    if let Some(error) = ConfigError::of_settings(&file, &text, &message) {
-                        return Err(error.into());
-                    }
+                    return Err(ConfigError::of_settings(&file, &text, &message).into());
                 }
                 Ok((id, config))
             };
