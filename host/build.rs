@@ -8,6 +8,7 @@ use std::{env, fs};
 #[path = "src/plugin/compiler.rs"]
 mod compiler;
 #[path = "src/plugin/engine.rs"]
+#[expect(dead_code, reason = "only the host names proposals")]
 mod engine;
 
 const BUILTIN: [&str; 2] = ["default", "fields"];

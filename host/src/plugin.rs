@@ -12,6 +12,8 @@ mod engine;
 mod error;
 mod pool;
 mod sandbox;
+#[cfg(feature = "compiler")]
+mod validate;
 mod wit;
 
 use std::time::{Duration, SystemTime};
@@ -282,6 +284,7 @@ impl Loader {
 /// component from outside, in a process with limits of its own.
 #[cfg(feature = "compiler")]
 pub fn precompile(component: &[u8]) -> Result<Vec<u8>, PluginError> {
+    validate::validate(component)?;
     compiler::precompile(ENGINE, TARGET, component).map_err(|error| PluginError::NotAComponent {
         reason: format!("{error:#}"),
     })

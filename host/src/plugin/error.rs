@@ -14,6 +14,15 @@ pub enum PluginError {
         /// The compiler's reason.
         reason: String,
     },
+    /// It needs WebAssembly proposals that are off in poolhook.
+    #[error(
+        "the component needs WebAssembly proposals that plugins cannot use: {}",
+        features.join(", ")
+    )]
+    NeedsFeature {
+        /// The proposals' names.
+        features: Vec<&'static str>,
+    },
     /// It imports what no plugin may have, such as WASI.
     #[error(
         "the component imports `{import}`; a plugin may import poolhook:mapper/logging@0.1.0 and nothing else (WASI neither)"
@@ -145,6 +154,7 @@ impl PluginError {
     pub fn name(&self) -> &'static str {
         match self {
             Self::NotAComponent { .. } => "Plugin.NotAComponent",
+            Self::NeedsFeature { .. } => "Plugin.NeedsFeature",
             Self::ForbiddenImport { .. } => "Plugin.ForbiddenImport",
             Self::WrongWorld { .. } => "Plugin.WrongWorld",
             Self::TooManyParts { .. } => "Plugin.TooManyParts",

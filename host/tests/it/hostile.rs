@@ -27,7 +27,13 @@ fn every_way_to_misbehave_has_a_name_and_the_host_lives_on() {
     for case in cases() {
         match add(&mut plugins, &case.name, &case.component) {
             Ok(()) => running.push(case),
-            Err(error) => check(&case, error.name()),
+            Err(error) => {
+                check(&case, error.name());
+                let text = error.to_string();
+                if !text.contains(&case.says) {
+                    check(&case, &text);
+                }
+            }
         }
     }
     for case in &running {
@@ -121,6 +127,8 @@ pub(crate) fn default_plugin() -> std::path::PathBuf {
 struct Case {
     name: String,
     expected: String,
+    /// In the error's text.
+    says: String,
     limits: String,
     component: Vec<u8>,
 }
@@ -146,15 +154,16 @@ fn case(file: &str) -> Case {
     let prelude = fs::read_to_string(tests("hostile/prelude.wat.in")).unwrap();
     let text = fs::read_to_string(tests(&format!("hostile/{file}.wat"))).unwrap();
     let header = |key| text.lines().find_map(|line| line.strip_prefix(key));
-    let (expected, limits) = (header(";; ").unwrap(), header(";; limits: ").unwrap_or(""));
+    let optional = |key| header(key).unwrap_or_default().to_owned();
     let (name, component) = match file.strip_suffix(".component") {
         Some(name) => (name, wat::parse_str(&text).unwrap()),
         None => (file, component(&format!("(module {prelude} {text})"))),
     };
     Case {
         name: name.to_owned(),
-        expected: expected.to_owned(),
-        limits: limits.to_owned(),
+        expected: header(";; ").unwrap().to_owned(),
+        says: optional(";; says: "),
+        limits: optional(";; limits: "),
         component,
     }
 }

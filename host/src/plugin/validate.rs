@@ -1,0 +1,41 @@
+//! The first look at a component from outside, before wasmtime sees it.
+
+use wasmtime::wasmparser::{BinaryReaderError, Parser, Validator, WasmFeatures};
+
+use super::PluginError;
+use super::engine::{self, Proposal};
+
+/// Checks that the bytes are a component, valid by the proposals that are on.
+pub(super) fn validate(component: &[u8]) -> Result<(), PluginError> {
+    let not_a_component = |reason| PluginError::NotAComponent { reason };
+    if Parser::is_core_wasm(component) {
+        return Err(not_a_component("it is a core module".to_owned()));
+    }
+    let Err(error) = validate_with(engine::allowed(), component) else {
+        return Ok(());
+    };
+    if validate_with(WasmFeatures::all(), component).is_err() {
+        return Err(not_a_component(error.to_string()));
+    }
+    let features = needed(component).map(|proposal| proposal.name).collect();
+    Err(PluginError::NeedsFeature { features })
+}
+
+/// The proposals that are off and cannot be taken away from a component that is
+/// valid with all of them.
+fn needed(component: &[u8]) -> impl Iterator<Item = &'static Proposal> {
+    let off = || engine::PROPOSALS.iter().filter(|each| !each.allowed);
+    let needed = off().fold(WasmFeatures::all(), |needed, proposal| {
+        let fewer = needed - proposal.feature;
+        match validate_with(fewer, component) {
+            Ok(()) => fewer,
+            Err(_) => needed,
+        }
+    });
+    off().filter(move |proposal| needed.contains(proposal.feature))
+}
+
+fn validate_with(features: WasmFeatures, component: &[u8]) -> Result<(), BinaryReaderError> {
+    let mut validator = Validator::new_with_features(features);
+    validator.validate_all(component).map(drop)
+}

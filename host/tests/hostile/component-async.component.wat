@@ -1,0 +1,3 @@
+;; Plugin.NeedsFeature
+;; says: component-model-async
+(component (import "f" (func async)))

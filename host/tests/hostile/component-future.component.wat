@@ -1,0 +1,3 @@
+;; Plugin.NeedsFeature
+;; says: component-model-async
+(component (type (future string)))

@@ -1,0 +1,3 @@
+;; Plugin.NeedsFeature
+;; says: component-model-map
+(component (type (map string string)))

@@ -1,0 +1,7 @@
+;; Plugin.NeedsFeature
+;; says: gc
+(component
+  (component
+    (core module
+      (type $a (sub (func)))
+      (type $b (sub final $a (func))))))
