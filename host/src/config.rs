@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use crate::event::{PostConfirmation, TriggerSource, UserPoolId};
 pub(crate) use file::MAX_FILE_BYTES;
 pub use file::{ConfigError, Problem};
-pub use host::{HOST_FILE, HostConfig, PublishLimits};
+pub use host::{HOST_FILE, HostConfig, MAX_ARTIFACT_BYTES, PublishLimits};
 pub(crate) use settings::has_settings;
 use values::{Bounded, Region, Trigger};
 pub use values::{KeyTemplate, PluginName, PluginRef, Settings, TableName};

@@ -5,6 +5,7 @@
 //! whatever step a publish is cut off, either the old or the new release is live,
 //! and whole.
 
+mod child;
 mod compile;
 mod rejected;
 mod try_out;
@@ -16,11 +17,13 @@ use std::time::SystemTime;
 use crate::config::{PluginName, PublishLimits, Settings};
 use crate::digest::Digest;
 use crate::outcome::with_causes;
-use crate::plugin::{Artifact, ENGINE, Loader, Plugin, PluginError, TARGET, WORLD, is_builtin};
+use crate::plugin::{Artifact, ENGINE, TARGET, WORLD, is_builtin};
 use crate::release::{ArtifactEntry, Live, Rejection, Release};
 use crate::releases::{ReleaseError, Releases};
 use crate::timestamp::Timestamp;
-pub use compile::{CompileError, compile_stdin};
+pub use child::{Refusal, compile_stdin};
+pub use compile::CompileError;
+use compile::Compiled;
 pub use rejected::Rejected;
 pub use try_out::{Sample, TryOutError, try_out};
 pub use uploads::{Handled, upload_log_line};
@@ -28,7 +31,6 @@ pub use uploads::{Handled, upload_log_line};
 /// What makes releases of uploads.
 pub struct Publisher {
     releases: Releases,
-    loader: Loader,
     limits: PublishLimits,
     /// The program that compiles: see [`compile_stdin`].
     compiler: PathBuf,
@@ -100,17 +102,12 @@ impl PublishError {
 impl Publisher {
     /// A publisher into these releases. `compiler` is a program that calls
     /// [`compile_stdin`] when its first argument is `precompile`.
-    pub fn new(
-        releases: Releases,
-        limits: PublishLimits,
-        compiler: PathBuf,
-    ) -> Result<Self, PluginError> {
-        Ok(Self {
+    pub fn new(releases: Releases, limits: PublishLimits, compiler: PathBuf) -> Self {
+        Self {
             releases,
-            loader: Loader::new()?,
             limits,
             compiler,
-        })
+        }
     }
 
     /// The largest component that is accepted, in bytes.
@@ -179,7 +176,7 @@ impl Publisher {
             bytes,
             uploaded,
             error_type: rejected.name().to_owned(),
-            error_message: rejected.text(),
+            error_message: rejected.to_string(),
             advice: rejected.advice().to_owned(),
         };
         self.releases.write_rejection(&rejection).await
@@ -196,38 +193,30 @@ impl Publisher {
         if bytes > max_bytes {
             return Ok(Err(Rejected::TooLarge { bytes, max_bytes }));
         }
-        let (artifact, loaded) = match self.compile(plugin, component).await? {
-            Ok(compiled) => compiled,
-            Err(rejected) => return Ok(Err(rejected)),
-        };
-        let sample = try_out::sample(&loaded, &upload.settings);
-        Ok(match sample {
-            Ok(sample) => Ok(Checked {
+        let compiled = self.compile(component, Some(&upload.settings)).await?;
+        Ok(compiled.and_then(|Compiled { artifact, sample }| {
+            let sample = sample.ok_or_else(|| CompileError::Crashed {
+                status: "no answer about the sample user".to_owned(),
+            })?;
+            Ok(Checked {
                 sha256: Digest::of(component),
                 bytes,
                 sample,
                 artifact,
-            }),
-            Err(error) => Err(Rejected::TryOut(error)),
-        })
+            })
+        }))
     }
 
-    /// Compiles a component and loads it as the trigger would.
+    /// Compiles a component, loads it as the trigger would and, with settings,
+    /// tries it out.
     async fn compile(
         &self,
-        plugin: &PluginName,
         component: &[u8],
-    ) -> Result<Result<(Artifact, Plugin), Rejected>, PublishError> {
-        let compiled = compile::in_a_process(&self.compiler, component, &self.limits).await;
-        let artifact = match compiled.map_err(PublishError::Compiler)? {
-            Ok(artifact) => Artifact::compiled(artifact),
-            Err(error) => return Ok(Err(Rejected::Compile(error))),
-        };
-        let sha256 = Digest::of(component);
-        let loaded = self.loader.load_compiled(plugin.clone(), sha256, &artifact);
-        Ok(loaded
-            .map(|plugin| (artifact, plugin))
-            .map_err(Rejected::Plugin))
+        settings: Option<&Settings>,
+    ) -> Result<Result<Compiled, Rejected>, PublishError> {
+        let compiled =
+            compile::in_a_process(&self.compiler, component, settings, &self.limits).await;
+        compiled.map_err(PublishError::Compiler)
     }
 
     /// Writes a release and moves the pointer to it.
@@ -275,8 +264,8 @@ impl Publisher {
             return Ok(Ok(false));
         }
         let component = self.releases.component(release).await?;
-        let (artifact, _) = match self.compile(&release.plugin, &component).await? {
-            Ok(compiled) => compiled,
+        let artifact = match self.compile(&component, None).await? {
+            Ok(compiled) => compiled.artifact,
             Err(rejected) => return Ok(Err(rejected)),
         };
         let entry = self.write_code(&component, &artifact).await?;

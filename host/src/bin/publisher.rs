@@ -65,7 +65,7 @@ async fn serve() -> Result<(), Error> {
         None => HostConfig::default(),
     };
     let releases = Releases::new(places.open(&location)?);
-    let publisher = Publisher::new(releases, config.publish, env::current_exe()?)?;
+    let publisher = Publisher::new(releases, config.publish, env::current_exe()?);
 
     let uploads = Uploads {
         publisher,

@@ -8,6 +8,10 @@ use super::{ConfigError, file};
 /// The file, beside the pools' files.
 pub const HOST_FILE: &str = "host.toml";
 
+/// The largest artifact that is published and loaded, in bytes: the memory that
+/// all of a host's plugins have by default.
+pub const MAX_ARTIFACT_BYTES: u64 = 64 << 20;
+
 /// How the host keeps and publishes what its pools need.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostConfig {
@@ -34,6 +38,8 @@ pub struct PublishLimits {
     pub compile_seconds: u64,
     /// Memory for compiling it, in bytes of address space.
     pub compile_memory_bytes: u64,
+    /// The size of its machine code, in bytes.
+    pub artifact_bytes: u64,
 }
 
 impl Default for HostConfig {
@@ -42,7 +48,7 @@ impl Default for HostConfig {
             deadline_ms: 4000,
             refresh_seconds: 10,
             config_memory_bytes: 32 << 20,
-            plugin_memory_bytes: 64 << 20,
+            plugin_memory_bytes: MAX_ARTIFACT_BYTES,
             plugin_disk_bytes: 256 << 20,
             publish: PublishLimits::default(),
         }
@@ -55,6 +61,7 @@ impl Default for PublishLimits {
             component_bytes: 1 << 20,
             compile_seconds: 60,
             compile_memory_bytes: 1 << 30,
+            artifact_bytes: MAX_ARTIFACT_BYTES,
         }
     }
 }
@@ -77,6 +84,7 @@ impl HostConfig {
             component_bytes,
             compile_seconds,
             compile_memory_bytes,
+            artifact_bytes,
         } = publish;
         let default = Self::default();
         Ok(Self {
@@ -93,6 +101,7 @@ impl HostConfig {
                     .map_or(default.publish.compile_seconds, Bounded::get),
                 compile_memory_bytes: compile_memory_bytes
                     .map_or(default.publish.compile_memory_bytes, Bounded::get),
+                artifact_bytes: artifact_bytes.map_or(default.publish.artifact_bytes, Bounded::get),
             },
         })
     }
@@ -123,4 +132,5 @@ struct RawPublish {
     component_bytes: Option<Bounded<1024, 33_554_432>>,
     compile_seconds: Option<Bounded<1, 600>>,
     compile_memory_bytes: Option<Bounded<268_435_456, 8_589_934_592>>,
+    artifact_bytes: Option<Bounded<1_048_576, MAX_ARTIFACT_BYTES>>,
 }

@@ -57,6 +57,12 @@ impl Artifact {
         Self::made_here(bytes)
     }
 
+    /// Its bytes, where they are in memory.
+    #[cfg(feature = "compiler")]
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.here.into_owned()
+    }
+
     pub(super) fn file(&self) -> Option<&Path> {
         self.file.as_deref()
     }

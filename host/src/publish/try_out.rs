@@ -2,19 +2,23 @@
 
 use std::time::SystemTime;
 
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
 use crate::config::{Limits, Settings};
 use crate::event::{EventError, PostConfirmation};
-use crate::item::{Item, ItemError};
+use crate::item::ItemError;
 use crate::plugin::{Mapping, Plugin, PluginError, Run};
 
 /// A sign-up of nobody: what every plugin must be able to map.
 const SAMPLE: &str = include_str!("sample.json");
 
 /// What a plugin made of the sample.
-#[derive(Debug)]
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Sample {
-    /// The item; none if the plugin skipped the user.
-    pub item: Option<Item>,
+    /// The item, as DynamoDB's JSON; none if the plugin skipped the user.
+    pub item: Option<Map<String, Value>>,
     /// The fuel that it used.
     pub fuel: u64,
     /// The memory that it used, in bytes.
@@ -57,7 +61,7 @@ impl TryOutError {
             Self::Plugin(PluginError::Refused { .. }) => {
                 "It must map a user with an email. If it needs settings, put some beside it: uploads/<plugin>/settings.json, or `--settings`."
             }
-            Self::Plugin(_) => "Run it with `poolhook plugin run` and mend it.",
+            Self::Plugin(_) => "Run it with `poolhook plugin run` and fix it.",
             Self::Item(_) => {
                 "`poolhook plugin run` shows the item; the rules are in wit/README.md."
             }
@@ -75,7 +79,12 @@ pub fn try_out(plugin: &Plugin, settings: &Settings, limits: &Limits) -> Result<
 pub(super) fn sample(plugin: &Plugin, settings: &Settings) -> Result<Sample, TryOutError> {
     let run = try_out(plugin, settings, &Limits::default())?;
     let item = match run.mapping.map_err(TryOutError::Plugin)? {
-        Mapping::Put(fields) => Some(fields.into_item().map_err(TryOutError::Item)?),
+        Mapping::Put(fields) => {
+            let item = fields.into_item().map_err(TryOutError::Item)?;
+            serde_json::to_value(&item)
+                .ok()
+                .and_then(|json| json.as_object().cloned())
+        }
         Mapping::Skip(_) => None,
     };
     Ok(Sample {

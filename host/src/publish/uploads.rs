@@ -94,7 +94,7 @@ pub fn upload_log_line(key: &Key, handled: &Handled) -> String {
         }
         Ok(Some((plugin, Published::Rejected(rejected)))) => {
             json!({ "level": "WARN", "upload": key, "plugin": plugin, "published": "rejected",
-                    "error": rejected.name(), "message": rejected.text(),
+                    "error": rejected.name(), "message": rejected.to_string(),
                     "advice": rejected.advice() })
         }
         Ok(None) => json!({ "level": "WARN", "upload": key, "published": "nothing",

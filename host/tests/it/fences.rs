@@ -28,7 +28,14 @@ const FENCES: &[(&str, &[&str])] = &[
     ("println!", &["bin/"]),
     ("env::", &["bin/"]),
     ("unsafe ", &["plugin.rs"]),
-    ("rustix", &["plugin/artifact.rs", "publish/compile.rs"]),
+    (
+        "rustix",
+        &[
+            "plugin/artifact.rs",
+            "publish/child.rs",
+            "publish/compile.rs",
+        ],
+    ),
     ("tokio::process", &["publish/compile.rs"]),
     // One direction: these know nothing of what comes after them.
     ("std::fs", &["blobs/dir.rs", "plugin/artifact.rs", "bin/"]),

@@ -146,7 +146,7 @@ impl Lab {
 
     pub(crate) fn publisher_with(&self, limits: PublishLimits) -> Publisher {
         let program = env!("CARGO_BIN_EXE_poolhook").into();
-        Publisher::new(self.releases(), limits, program).unwrap()
+        Publisher::new(self.releases(), limits, program)
     }
 
     pub(crate) fn publish(

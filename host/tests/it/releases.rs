@@ -608,7 +608,9 @@ fn the_compiling_process_ends_itself_at_its_limits() {
     let file = lab.place.path().join("bomb.wasm");
     fs::write(&file, compile_bomb()).unwrap();
     let ended = |seconds: &str, bytes: &str| {
-        let mut command = lab.place.command(&["precompile", seconds, bytes]);
+        let mut command = lab
+            .place
+            .command(&["precompile", seconds, bytes, "67108864"]);
         let input = fs::File::open(&file).unwrap();
         let output = command.stdin(input).output().unwrap();
         assert!(output.stdout.is_empty());
@@ -625,7 +627,7 @@ fn a_compiler_that_fails_on_a_component_rejects_it_and_a_missing_one_says_nothin
     let publish = |program: &str| {
         let publisher = Publisher::new(lab.releases(), PublishLimits::default(), program.into());
         let good = upload(ACME, mapper(1), at(1));
-        lab.runtime.block_on(publisher.unwrap().publish(&good))
+        lab.runtime.block_on(publisher.publish(&good))
     };
     let missing = publish("/nowhere/poolhook").unwrap_err();
     assert!(matches!(missing, PublishError::Compiler(_)), "{missing}");

@@ -230,7 +230,7 @@ impl SettingsFile {
 pub(crate) async fn publisher(config: &Config, releases: Releases) -> anyhow::Result<Publisher> {
     let limits = config.host().await?.publish;
     let program = env::current_exe().context("cannot find poolhook itself")?;
-    Ok(Publisher::new(releases, limits, program)?)
+    Ok(Publisher::new(releases, limits, program))
 }
 
 /// A number of bytes for people.

@@ -70,7 +70,7 @@ impl Options {
 pub(super) fn checked_text(checked: &Checked) -> String {
     let sample = &checked.sample;
     let mapped = match &sample.item {
-        Some(item) => format!("puts {} attributes for", item.attributes().len()),
+        Some(item) => format!("puts {} attributes for", item.len()),
         None => "skips".to_owned(),
     };
     format!(
@@ -95,19 +95,14 @@ pub(super) fn checked_json(checked: &Checked) -> Value {
 }
 
 pub(super) fn rejected_text(rejected: &Rejected) -> String {
-    format!(
-        "{}: {}\n{}",
-        rejected.name(),
-        rejected.text(),
-        rejected.advice()
-    )
+    format!("{}: {rejected}\n{}", rejected.name(), rejected.advice())
 }
 
 pub(super) fn rejected_json(rejected: &Rejected) -> Value {
     json!({
         "accepted": false,
         "errorType": rejected.name(),
-        "errorMessage": rejected.text(),
+        "errorMessage": rejected.to_string(),
         "advice": rejected.advice(),
     })
 }

@@ -9,6 +9,7 @@ use poolhook::release::Release;
 use poolhook::releases::Releases;
 use serde_json::json;
 
+use super::check::rejected_text;
 use crate::Exit;
 use crate::options::{Config, Store, block_on, publisher};
 
@@ -66,19 +67,16 @@ impl Options {
             let error = rebuilt.err();
             progress.suspend(|| -> io::Result<()> {
                 if self.json {
-                    let error = error.as_ref().map(
-                        |error| json!({ "errorType": error.name(), "errorMessage": error.text() }),
-                    );
+                    let error = error.as_ref().map(|error| {
+                        json!({ "errorType": error.name(), "errorMessage": error.to_string(),
+                                        "advice": error.advice() })
+                    });
                     let line = json!({ "plugin": plugin, "sha256": sha256, "engine": ENGINE,
                                        "target": TARGET, "outcome": outcome, "error": error });
                     return writeln!(io::stdout(), "{line}");
                 }
                 if let Some(error) = &error {
-                    eprintln!(
-                        "{plugin} sha256:{sha256}: {}: {}",
-                        error.name(),
-                        error.text()
-                    );
+                    eprintln!("{plugin} sha256:{sha256}: {}", rejected_text(error));
                 }
                 Ok(())
             })?;

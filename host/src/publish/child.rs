@@ -1,0 +1,257 @@
+//! The compile child: compiles a component from outside and tries it out, with
+//! limits on its own time and memory. A component's size bounds neither, and a
+//! fault in the compiler or the sandbox ends this process and no other.
+
+use std::ffi::OsStr;
+use std::io::{self, Read as _};
+use std::process::ExitCode;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use serde::{Deserialize, Serialize};
+
+use super::Sample;
+use super::try_out::{self, TryOutError};
+use crate::config::{PluginName, Settings};
+use crate::digest::Digest;
+use crate::plugin::{Artifact, Loader, Plugin, PluginError, precompile};
+
+/// The longest message of a refusal, in bytes: the compiler's reasons can quote
+/// the component.
+const MAX_MESSAGE_BYTES: usize = 2000;
+
+/// What the child answers on standard output: a line of JSON and, where there is
+/// one, the artifact behind it.
+pub(super) enum Reply {
+    Made {
+        sample: Option<Sample>,
+        artifact: Vec<u8>,
+    },
+    Refused(Refusal),
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+enum Line {
+    Made { sample: Option<Sample> },
+    Refused(Refusal),
+}
+
+/// What is wrong with a component, for its author.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Refusal {
+    /// The error's name.
+    pub error_type: String,
+    /// What is wrong.
+    pub error_message: String,
+    /// What to do.
+    pub advice: String,
+}
+
+impl Reply {
+    /// None for anything that the child does not write.
+    pub(super) fn read(mut bytes: Vec<u8>) -> Option<Self> {
+        let end = bytes.iter().position(|byte| *byte == b'\n')?;
+        let line = serde_json::from_slice(bytes.get(..end)?).ok()?;
+        Some(match line {
+            Line::Refused(refusal) => Self::Refused(refusal),
+            Line::Made { sample } => {
+                bytes.drain(..=end);
+                let artifact = bytes;
+                Self::Made { sample, artifact }
+            }
+        })
+    }
+
+    fn write(self, mut to: impl io::Write) -> io::Result<()> {
+        let (line, artifact) = match self {
+            Self::Made { sample, artifact } => (Line::Made { sample }, artifact),
+            Self::Refused(refusal) => (Line::Refused(refusal), Vec::new()),
+        };
+        serde_json::to_writer(&mut to, &line)?;
+        to.write_all(b"\n")?;
+        to.write_all(&artifact)?;
+        to.flush()
+    }
+}
+
+/// The arguments: `SECONDS BYTES ARTIFACT_BYTES [SETTINGS_BYTES]`.
+struct Job {
+    seconds: u64,
+    memory_bytes: u64,
+    artifact_bytes: u64,
+    /// How much of standard input, before the component, is settings; without it,
+    /// the component is not tried out.
+    settings_bytes: Option<u64>,
+}
+
+impl Job {
+    fn parse<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Option<Self> {
+        let numbers: Option<Vec<u64>> = arguments
+            .into_iter()
+            .map(|argument| argument.as_ref().to_str()?.parse().ok())
+            .collect();
+        let (seconds, memory_bytes, artifact_bytes, settings_bytes) = match *numbers? {
+            [seconds, memory, artifact] => (seconds, memory, artifact, None),
+            [seconds, memory, artifact, settings] => (seconds, memory, artifact, Some(settings)),
+            _ => return None,
+        };
+        Some(Self {
+            seconds,
+            memory_bytes,
+            artifact_bytes,
+            settings_bytes,
+        })
+    }
+}
+
+/// The child's whole life: reads settings and a component from standard input,
+/// and writes a [`Reply`] to standard output.
+pub fn compile_stdin<S: AsRef<OsStr>>(
+    arguments: impl IntoIterator<Item = S>,
+) -> io::Result<ExitCode> {
+    let job = Job::parse(arguments).ok_or_else(|| {
+        let usage = "precompile SECONDS BYTES ARTIFACT_BYTES [SETTINGS_BYTES]";
+        io::Error::new(io::ErrorKind::InvalidInput, usage)
+    })?;
+    limit(Resource::Cpu, Some(job.seconds))?;
+    limit(Resource::As, Some(job.memory_bytes))?;
+    limit(Resource::Core, Some(0))?;
+
+    let mut input = io::stdin().lock();
+    let settings = match job.settings_bytes {
+        Some(bytes) => {
+            let mut json = Vec::new();
+            input.by_ref().take(bytes).read_to_end(&mut json)?;
+            Some(Settings::from_json(&json)?)
+        }
+        None => None,
+    };
+    let mut component = Vec::new();
+    input.read_to_end(&mut component)?;
+
+    let reply = match make(&job, &component, settings.as_ref())? {
+        Ok((artifact, sample)) => Reply::Made { sample, artifact },
+        Err(wrong) => Reply::Refused(wrong.into()),
+    };
+    reply.write(io::stdout().lock())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The outer error is the system's, the inner one the component's.
+#[expect(clippy::type_complexity, reason = "used once, and named by its parts")]
+fn make(
+    job: &Job,
+    component: &[u8],
+    settings: Option<&Settings>,
+) -> io::Result<Result<(Vec<u8>, Option<Sample>), Wrong>> {
+    let code = match precompile(component) {
+        Ok(code) => code,
+        Err(error) => return Ok(Err(error.into())),
+    };
+    let (bytes, max_bytes) = (code.len() as u64, job.artifact_bytes);
+    if bytes > max_bytes {
+        return Ok(Err(Wrong::ArtifactTooLarge { bytes, max_bytes }));
+    }
+    // An engine reserves far more addresses than it uses: from here on, what counts
+    // is memory that can be written.
+    limit(Resource::As, None)?;
+    limit(Resource::Data, Some(job.memory_bytes))?;
+    let artifact = Artifact::compiled(code);
+    let sample = load(component, &artifact).map_err(Wrong::from);
+    let sample = sample.and_then(|plugin| {
+        let sample = settings.map(|settings| try_out::sample(&plugin, settings));
+        sample.transpose().map_err(Wrong::TryOut)
+    });
+    Ok(sample.map(|sample| (artifact.into_bytes(), sample)))
+}
+
+/// Loads the artifact as the trigger would: its world is checked here.
+fn load(component: &[u8], artifact: &Artifact) -> Result<Plugin, PluginError> {
+    Loader::new()?.load_compiled(PluginName::default(), Digest::of(component), artifact)
+}
+
+/// Lowers a limit of this process, or takes it back.
+fn limit(resource: Resource, current: Option<u64>) -> io::Result<()> {
+    let maximum = getrlimit(resource).maximum;
+    let lowest = |limit: u64| maximum.map_or(limit, |maximum| limit.min(maximum));
+    let limit = Rlimit {
+        current: current.map_or(maximum, |limit| Some(lowest(limit))),
+        maximum,
+    };
+    Ok(setrlimit(resource, limit)?)
+}
+
+/// Why a component is refused.
+#[derive(Debug, thiserror::Error)]
+enum Wrong {
+    /// It cannot be compiled or loaded.
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
+    /// Its machine code is larger than any host would load.
+    #[error(
+        "compiled, the component has {bytes} bytes of machine code; at most {max_bytes} are allowed"
+    )]
+    ArtifactTooLarge {
+        bytes: u64,
+        /// `publish.artifact-bytes` in `host.toml`.
+        max_bytes: u64,
+    },
+    /// It fails with the sample user.
+    #[error(transparent)]
+    TryOut(TryOutError),
+}
+
+impl Wrong {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Plugin(error) => error.name(),
+            Self::ArtifactTooLarge { .. } => "Upload.ArtifactTooLarge",
+            Self::TryOut(error) => error.name(),
+        }
+    }
+
+    /// With the plugin's own words where it has some: the sample is no real user.
+    fn text(&self) -> String {
+        match self {
+            Self::TryOut(error) => error.text(),
+            error => error.to_string(),
+        }
+    }
+
+    fn advice(&self) -> &'static str {
+        match self {
+            Self::Plugin(PluginError::NotAComponent { .. }) => {
+                "Upload a component, not a core module: `poolhook plugin build` makes one. If it is one, the upload may have been cut off: try again."
+            }
+            Self::Plugin(PluginError::NeedsFeature { .. }) => {
+                "Build it without these: `poolhook plugin new` makes projects that do. In Rust, remove `-C target-feature` and `-C target-cpu`; in C, remove `-m` options such as -mexception-handling."
+            }
+            Self::Plugin(PluginError::ForbiddenImport { .. }) => {
+                "Build for wasm32-unknown-unknown, without WASI. `poolhook plugin new` makes a project that does."
+            }
+            Self::Plugin(PluginError::WrongWorld { .. }) => {
+                "Build it against wit/mapper.wit of poolhook:mapper@0.1.0: `poolhook plugin new` makes a project with it."
+            }
+            Self::Plugin(_) => {
+                "Build it again with `poolhook plugin build`, of fewer parts: most plugins are one core module with one memory."
+            }
+            Self::ArtifactTooLarge { .. } => {
+                "Make it smaller: build for size (`poolhook plugin build` does), and leave out libraries that a mapping does not need. `publish.artifact-bytes` in host.toml is the limit, at most 67108864."
+            }
+            Self::TryOut(error) => error.advice(),
+        }
+    }
+}
+
+impl From<Wrong> for Refusal {
+    fn from(wrong: Wrong) -> Self {
+        let mut message = wrong.text();
+        message.truncate(message.floor_char_boundary(MAX_MESSAGE_BYTES));
+        Self {
+            error_type: wrong.name().to_owned(),
+            error_message: message,
+            advice: wrong.advice().to_owned(),
+        }
+    }
+}
