@@ -8,6 +8,7 @@ pub mod s3;
 
 use std::error::Error;
 use std::fmt;
+use std::io::{self, Write};
 use std::pin::Pin;
 
 use crate::timestamp::Timestamp;
@@ -21,6 +22,15 @@ pub trait Blobs: Send + Sync {
     /// Reads a blob of at most `max_bytes`, unless it is the one that the
     /// caller has already, `known`.
     fn get<'a>(&'a self, key: &'a Key, known: Option<&'a ETag>, max_bytes: u64) -> Work<'a, Read>;
+
+    /// Copies a blob of at most `max_bytes`, piece by piece: it is never whole in
+    /// memory. Where this fails, `to` may have got a part.
+    fn copy<'a>(
+        &'a self,
+        key: &'a Key,
+        max_bytes: u64,
+        to: &'a mut (dyn Write + Send),
+    ) -> Work<'a, Copied>;
 
     /// Writes a blob, whole or not at all, if the condition holds.
     fn put<'a>(&'a self, key: &'a Key, bytes: Vec<u8>, condition: Condition) -> Work<'a, Stored>;
@@ -103,6 +113,17 @@ pub enum Read {
     Unchanged,
     /// None.
     Absent,
+}
+
+/// What a copy did.
+#[derive(Debug)]
+pub enum Copied {
+    /// All of the blob was written.
+    Whole,
+    /// There is no such blob.
+    Absent,
+    /// The blob could be read, but its copy could not be written.
+    NotWritten(io::Error),
 }
 
 /// What must be so for a write to happen.

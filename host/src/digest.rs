@@ -26,17 +26,31 @@ impl Digest {
 
     /// The BLAKE3 of machine code that is read, and its size.
     pub fn of_code_in(mut from: impl Read) -> io::Result<(Self, usize)> {
-        let (mut hasher, mut bytes) = (blake3::Hasher::new(), 0);
+        let (mut hasher, mut bytes) = (CodeHasher::default(), 0);
         // As much as a processor's cache holds.
         let mut piece = vec![0; 64 << 10];
         loop {
             let read = from.read(&mut piece)?;
             let Some(piece) = piece.get(..read).filter(|piece| !piece.is_empty()) else {
-                return Ok((Self(hasher.finalize().into()), bytes));
+                return Ok((hasher.digest(), bytes));
             };
             hasher.update(piece);
             bytes += read;
         }
+    }
+}
+
+/// The BLAKE3 of machine code that comes in pieces.
+#[derive(Debug, Default)]
+pub(crate) struct CodeHasher(blake3::Hasher);
+
+impl CodeHasher {
+    pub(crate) fn update(&mut self, piece: &[u8]) {
+        self.0.update(piece);
+    }
+
+    pub(crate) fn digest(&self) -> Digest {
+        Digest(self.0.finalize().into())
     }
 }
 

@@ -267,7 +267,7 @@ async fn refresh_config(pools: &Pools, plugins: &Plugins, pool: UserPoolId) -> O
         let Some(newer) = pools.newer(&pool).await? else {
             return Ok(false);
         };
-        plugins.get(&newer.config().plugin).await?;
+        plugins.prepare(&newer.config().plugin).await?;
         pools.accept(&pool, newer);
         Ok(true)
     };

@@ -141,7 +141,7 @@ impl Failure {
         match self {
             Self::Blobs(error) | Self::Release(ReleaseError::Blobs(error)) => error.is_retryable(),
             Self::Store(error) => error.is_retryable(),
-            Self::Late { .. } => true,
+            Self::Plugin(PluginError::Engine { .. }) | Self::Late { .. } => true,
             Self::Event(_)
             | Self::Config(_)
             | Self::Release(_)

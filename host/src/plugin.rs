@@ -16,6 +16,7 @@ mod sandbox;
 mod validate;
 mod wit;
 
+use std::thread::available_parallelism;
 use std::time::{Duration, SystemTime};
 
 use wasmtime::component::{Component, HasSelf, Linker};
@@ -172,10 +173,22 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// Starts the engine; once for a process, as it reserves room for instances.
+    /// Starts the engine; once for a process, as it reserves room for instances: of
+    /// as many runs at once as there are processors.
     pub fn new() -> Result<Self, PluginError> {
+        let runs = available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(1));
+        Self::for_runs(runs)
+    }
+
+    /// The same, for a process that runs plugins on one thread: a run never waits,
+    /// so there is one at a time.
+    pub fn for_one_thread() -> Result<Self, PluginError> {
+        Self::for_runs(1)
+    }
+
+    fn for_runs(runs: u32) -> Result<Self, PluginError> {
         let mut config = engine::config(ENGINE).map_err(PluginError::engine)?;
-        config.allocation_strategy(pool::of_slots());
+        config.allocation_strategy(pool::of_slots(runs));
         let engine = Engine::new(&config).map_err(PluginError::engine)?;
         let mut linker = Linker::new(&engine);
         Mapper::add_to_linker::<_, HasSelf<_>>(&mut linker, |sandbox| sandbox)
@@ -204,11 +217,11 @@ impl Loader {
         component: Digest,
         artifact: &Artifact,
     ) -> Result<Plugin, PluginError> {
-        let loaded = self
-            .deserialize(artifact)
-            .map_err(|error| PluginError::OtherEngine {
+        let loaded = self.deserialize(artifact).map_err(|error| {
+            PluginError::of_the_system(&error).unwrap_or_else(|| PluginError::OtherEngine {
                 reason: format!("{error:#}"),
-            })?;
+            })
+        })?;
         self.link(name, Some(component), artifact.bytes(), &loaded)
     }
 
@@ -229,8 +242,10 @@ impl Loader {
         artifact: &Artifact,
     ) -> Result<Plugin, PluginError> {
         // What compiles and does not load is larger than a slot.
-        let too_many = |error| PluginError::TooManyParts {
-            reason: format!("{error:#}"),
+        let too_many = |error: wasmtime::Error| {
+            PluginError::of_the_system(&error).unwrap_or_else(|| PluginError::TooManyParts {
+                reason: format!("{error:#}"),
+            })
         };
         let loaded = self.deserialize(artifact).map_err(too_many)?;
         self.link(name, Some(component), artifact.bytes(), &loaded)

@@ -3,8 +3,14 @@
 //! live releases change.
 
 use std::collections::BTreeMap;
+use std::future::pending;
+use std::io;
+use std::panic::resume_unwind;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::task::{JoinError, spawn_blocking};
 
 use crate::blobs::ETag;
 use crate::cache::Cache;
@@ -14,7 +20,7 @@ use crate::outcome::Failure;
 use crate::plugin::{
     Artifact, ArtifactFiles, BUILTIN, ENGINE, Loader, Plugin, PluginError, TARGET,
 };
-use crate::release::Release;
+use crate::release::{ArtifactEntry, Release};
 use crate::releases::{Pointer, ReleaseError, Releases};
 
 /// What a loaded plugin takes in memory beside its machine code, in bytes: some
@@ -23,7 +29,7 @@ pub const ENTRY_BYTES: u64 = 48 << 10;
 
 /// All plugins that pools may name.
 pub struct Plugins {
-    loader: Loader,
+    loader: Arc<Loader>,
     /// Each is loaded when a pool first needs it: its machine code is copied.
     builtin: BTreeMap<PluginName, OnceLock<Arc<Plugin>>>,
     published: Option<Published>,
@@ -33,10 +39,12 @@ pub struct Plugins {
 
 struct Published {
     releases: Releases,
-    files: Option<ArtifactFiles>,
+    files: Option<Arc<ArtifactFiles>>,
     loaded: Cache<PluginRef, Loaded>,
     /// What the smallest plugin weighs, so that no more are loaded than can be.
     least_bytes: u64,
+    /// Held by the one load that may go on in the background at a time.
+    in_background: Semaphore,
 }
 
 struct Loaded {
@@ -49,10 +57,15 @@ impl Plugins {
     /// The built-in plugins alone. The default one is loaded now, so that a host
     /// that cannot load machine code fails at its start.
     pub fn builtin() -> Result<Self, PluginError> {
+        Self::with_loader(Loader::new()?)
+    }
+
+    /// The same, loaded and run by this loader.
+    pub fn with_loader(loader: Loader) -> Result<Self, PluginError> {
         let names = BUILTIN.iter().map(|builtin| builtin.name.to_owned());
         let names = names.filter_map(|name| PluginName::try_from(name).ok());
         let plugins = Self {
-            loader: Loader::new()?,
+            loader: Arc::new(loader),
             builtin: names.map(|name| (name, OnceLock::new())).collect(),
             published: None,
             for_all: None,
@@ -73,11 +86,12 @@ impl Plugins {
         let time_to_live = Duration::from_secs(config.refresh_seconds);
         self.published = Some(Published {
             releases,
-            files,
+            files: files.map(Arc::new),
             loaded: Cache::new(config.plugin_memory_bytes, 2 * ENTRY_BYTES, time_to_live),
             least_bytes: config
                 .plugin_memory_bytes
                 .div_ceil(ArtifactFiles::max_mapped().max(1)),
+            in_background: Semaphore::new(1),
         });
         self
     }
@@ -136,9 +150,24 @@ impl Plugins {
         plugin.pin.is_none() && published.is_some_and(|published| published.loaded.is_due(plugin))
     }
 
+    /// Loads the plugin of a newer config before the config is used: in the
+    /// background, as [`Plugins::refresh`].
+    pub async fn prepare(&self, plugin: &PluginRef) -> Result<(), Failure> {
+        let published = self.published.as_ref();
+        let is_new = |published: &&Published| published.loaded.peek(plugin).is_none();
+        let _turn = match published.filter(is_new) {
+            Some(published) => published.in_background.acquire().await.ok(),
+            None => None,
+        };
+        self.get(plugin).await.map(drop)
+    }
+
     /// Loads a plugin's live release, if that is another one than before, and
     /// gives its component's digest. Where this fails, the plugin from before
     /// stays.
+    ///
+    /// One plugin is loaded at a time, so that the memory and processor time that
+    /// this takes from events are those of one.
     pub async fn refresh(&self, plugin: &PluginRef) -> Result<Option<Digest>, Failure> {
         let kept = self
             .published
@@ -160,6 +189,7 @@ impl Plugins {
                 Ok(None)
             }
             Pointer::Live(live, pointer) => {
+                let _turn = published.in_background.acquire().await.ok();
                 let newer = self
                     .load_component(published, &plugin.name, live.sha256, Some(pointer))
                     .await?;
@@ -194,7 +224,9 @@ impl Plugins {
     ) -> Result<(Loaded, u64), Failure> {
         let release = published.releases.release(name, component).await?;
         let artifact = published.artifact(&release).await?;
-        let plugin = self.loader.load(name.clone(), component, &artifact)?;
+        let (loader, name) = (Arc::clone(&self.loader), name.clone());
+        let bytes = artifact.bytes() as u64;
+        let plugin = on_code(bytes, move || loader.load(name, component, &artifact)).await?;
         let bytes = ENTRY_BYTES + plugin.artifact_bytes() as u64;
         let plugin = Arc::new(plugin);
         Ok((Loaded { plugin, pointer }, bytes.max(published.least_bytes)))
@@ -220,15 +252,67 @@ impl Published {
             engine: ENGINE,
             target: TARGET,
         })?;
-        let files = self.files.as_ref();
-        if let Some(artifact) = files.and_then(|files| files.get(entry.blake3)) {
+        let Some(files) = &self.files else {
+            return self.artifact_in_memory(release, entry).await;
+        };
+        let (here, digest) = (Arc::clone(files), entry.blake3);
+        if let Some(artifact) = on_code(entry.bytes, move || here.get(digest)).await {
             return Ok(artifact);
         }
+        match self.download(files, release, entry).await? {
+            Ok(artifact) => Ok(artifact),
+            // A full disk, say: memory then takes what could have been mapped.
+            Err(_) => self.artifact_in_memory(release, entry).await,
+        }
+    }
+
+    /// The artifact in a new file; the inner error is the file's.
+    async fn download(
+        &self,
+        files: &ArtifactFiles,
+        release: &Release,
+        entry: &ArtifactEntry,
+    ) -> Result<io::Result<Artifact>, Failure> {
+        let mut incoming = match files.receive(entry.blake3) {
+            Ok(incoming) => incoming,
+            Err(error) => return Ok(Err(error)),
+        };
+        let copied = self.releases.copy_artifact(release, entry, &mut incoming);
+        if let Err(error) = copied.await? {
+            return Ok(Err(error));
+        }
+        incoming.verify()?;
+        Ok(files.keep(incoming))
+    }
+
+    async fn artifact_in_memory(
+        &self,
+        release: &Release,
+        entry: &ArtifactEntry,
+    ) -> Result<Artifact, Failure> {
         let bytes = self.releases.artifact(release, entry).await?;
-        let artifact = Artifact::verify(bytes, entry.blake3)?;
-        Ok(match files {
-            Some(files) => files.keep(artifact, entry.blake3),
-            None => artifact,
-        })
+        let digest = entry.blake3;
+        let verify = move || Artifact::verify(bytes, digest);
+        Ok(on_code(entry.bytes, verify).await?)
+    }
+}
+
+/// Machine code of more bytes is worked on by a thread of its own: an event that
+/// waits on this one is then still answered by its deadline.
+const LARGE_CODE_BYTES: u64 = 1 << 20;
+
+/// Works on machine code of so many bytes.
+async fn on_code<T: Send + 'static>(bytes: u64, work: impl FnOnce() -> T + Send + 'static) -> T {
+    if bytes <= LARGE_CODE_BYTES {
+        return work();
+    }
+    match spawn_blocking(work)
+        .await
+        .map_err(JoinError::try_into_panic)
+    {
+        Ok(done) => done,
+        Err(Ok(panic)) => resume_unwind(panic),
+        // The runtime is shutting down, and this future with it.
+        Err(Err(_)) => pending().await,
     }
 }

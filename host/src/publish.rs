@@ -283,7 +283,7 @@ impl Publisher {
         };
         match self.releases.artifact(release, entry).await {
             Ok(bytes) => Ok(Artifact::verify(bytes, entry.blake3).is_ok()),
-            Err(ReleaseError::Missing { .. }) => Ok(false),
+            Err(ReleaseError::Missing { .. } | ReleaseError::ArtifactTooLarge { .. }) => Ok(false),
             Err(error) => Err(error),
         }
     }

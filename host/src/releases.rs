@@ -4,12 +4,13 @@
 mod write;
 
 use std::cmp::Reverse;
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use crate::blobs::{Blob, BlobError, Blobs, ETag, Key, Read};
-use crate::config::PluginName;
+use crate::blobs::{Blob, BlobError, Blobs, Copied, ETag, Key, Read};
+use crate::config::{MAX_ARTIFACT_BYTES, PluginName};
 use crate::digest::Digest;
 use crate::release::{
     ArtifactEntry, Live, RELEASES, Rejection, Release, artifact_key, component_key, live_key,
@@ -18,8 +19,6 @@ use crate::release::{
 
 /// The largest component that any configuration allows, in bytes.
 pub const MAX_COMPONENT_BYTES: u64 = 32 << 20;
-/// The largest artifact that is read. Machine code is some 3 times the component.
-const MAX_ARTIFACT_BYTES: u64 = 256 << 20;
 /// The largest release, pointer or rejection that is read.
 const MAX_DOCUMENT_BYTES: u64 = 1 << 20;
 
@@ -88,6 +87,16 @@ pub enum ReleaseError {
         /// Where it should lie.
         address: String,
     },
+    /// Machine code that is larger than any that is published now.
+    #[error(
+        "the plugin `{plugin}` has {bytes} bytes of machine code; at most {MAX_ARTIFACT_BYTES} are loaded: publish a smaller component"
+    )]
+    ArtifactTooLarge {
+        /// The plugin.
+        plugin: PluginName,
+        /// The size that its release names, or that the object has.
+        bytes: u64,
+    },
     /// Others wrote first, each time.
     #[error("{address} is being written by others all the time; try again")]
     Busy {
@@ -108,6 +117,7 @@ impl ReleaseError {
             Self::Damaged { .. } => "Plugin.DamagedRelease",
             Self::NoArtifact { .. } => "Plugin.NoArtifact",
             Self::Missing { .. } => "Plugin.ArtifactMissing",
+            Self::ArtifactTooLarge { .. } => "Plugin.ArtifactTooLarge",
             Self::Busy { .. } => "Plugin.ReleaseBusy",
             Self::Blobs(error) => error.name(),
         }
@@ -217,7 +227,29 @@ impl Releases {
         entry: &ArtifactEntry,
     ) -> Result<Vec<u8>, ReleaseError> {
         let key = artifact_key(release.sha256, entry);
-        self.blob(&release.plugin, &key, MAX_ARTIFACT_BYTES).await
+        check_size(release, entry.bytes)?;
+        let read = self.blob(&release.plugin, &key, MAX_ARTIFACT_BYTES).await;
+        read.map_err(|error| too_large(release, error))
+    }
+
+    /// Copies the same machine code; the inner error is that of `to`.
+    pub(crate) async fn copy_artifact(
+        &self,
+        release: &Release,
+        entry: &ArtifactEntry,
+        to: &mut (dyn Write + Send),
+    ) -> Result<io::Result<()>, ReleaseError> {
+        let key = artifact_key(release.sha256, entry);
+        check_size(release, entry.bytes)?;
+        let copied = self.blobs.copy(&key, MAX_ARTIFACT_BYTES, to).await;
+        match copied.map_err(|error| too_large(release, error.into()))? {
+            Copied::Whole => Ok(Ok(())),
+            Copied::NotWritten(error) => Ok(Err(error)),
+            Copied::Absent => Err(ReleaseError::Missing {
+                plugin: release.plugin.clone(),
+                address: self.blobs.address(key.as_str()),
+            }),
+        }
     }
 
     /// The component of a release.
@@ -296,5 +328,26 @@ impl Releases {
             address: self.blobs.address(key.as_str()),
             reason: error.to_string(),
         })
+    }
+}
+
+/// Refuses machine code by the size that its release names, before any of it is
+/// downloaded.
+fn check_size(release: &Release, bytes: u64) -> Result<(), ReleaseError> {
+    if bytes <= MAX_ARTIFACT_BYTES {
+        return Ok(());
+    }
+    let plugin = release.plugin.clone();
+    Err(ReleaseError::ArtifactTooLarge { plugin, bytes })
+}
+
+/// The same by the size that the object has.
+fn too_large(release: &Release, error: ReleaseError) -> ReleaseError {
+    match error {
+        ReleaseError::Blobs(BlobError::TooLarge { bytes, .. }) => ReleaseError::ArtifactTooLarge {
+            plugin: release.plugin.clone(),
+            bytes,
+        },
+        error => error,
     }
 }

@@ -5,13 +5,14 @@
 use std::error::Error;
 use std::fs;
 use std::hint::black_box;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use poolhook::config::{Limits, Settings};
 use poolhook::digest::Digest;
 use poolhook::event::PostConfirmation;
-use poolhook::plugin::{Artifact, ArtifactFiles, Loader, Mapping, precompile};
+use poolhook::plugin::{ArtifactFiles, Loader, Mapping, precompile};
 use serde_json::json;
 
 use crate::figures::{Table, Target, median, mib, micros, text, time};
@@ -107,7 +108,10 @@ impl Seen {
         let (name, digest) = (releases::plugin(0), Digest::of(component));
         let code_digest = Digest::of_code(&artifact);
         let files = ArtifactFiles::open(folder, 1 << 30)?;
-        files.keep(Artifact::verify(artifact, code_digest)?, code_digest);
+        let mut incoming = files.receive(code_digest)?;
+        incoming.write_all(&artifact)?;
+        incoming.verify()?;
+        files.keep(incoming)?;
         let load = || -> Result<_, Box<dyn Error>> {
             let kept = files.get(code_digest).ok_or("a file was not kept")?;
             Ok(loader.load(name.clone(), digest, &kept)?)

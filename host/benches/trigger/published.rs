@@ -4,6 +4,7 @@
 use std::error::Error;
 use std::fs;
 use std::hint::black_box;
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ use poolhook::blobs::dir::Dir;
 use poolhook::config::HostConfig;
 use poolhook::digest::Digest;
 use poolhook::host::Host;
-use poolhook::plugin::{Artifact, ArtifactFiles, Loader, precompile};
+use poolhook::plugin::{ArtifactFiles, Loader, precompile};
 use poolhook::plugins::Plugins;
 use poolhook::releases::Releases;
 use serde_json::json;
@@ -87,9 +88,11 @@ fn load(
             fs::remove_dir_all(folder)?;
         }
         let files = ArtifactFiles::open(folder, 64 << 20)?;
-        let bytes = artifact.clone();
         let started = Instant::now();
-        let verified = files.keep(Artifact::verify(bytes, digest)?, digest);
+        let mut incoming = files.receive(digest)?;
+        incoming.write_all(&artifact)?;
+        incoming.verify()?;
+        let verified = files.keep(incoming)?;
         black_box(loader.load(name.clone(), component, &verified)?);
         first.push(started.elapsed());
         drop(verified);

@@ -39,7 +39,7 @@ use poolhook::blobs::{Location, Places};
 use poolhook::config::{ConfigError, HostConfig};
 use poolhook::dead_letters::DeadLetters;
 use poolhook::host::{Failure, Host};
-use poolhook::plugin::ArtifactFiles;
+use poolhook::plugin::{ArtifactFiles, Loader};
 use poolhook::plugins::Plugins;
 use poolhook::pools::Pools;
 use poolhook::releases::Releases;
@@ -133,7 +133,8 @@ async fn place() -> Result<Place, Failure> {
     let aws = aws::config().await;
     let places = Places::new(&aws, Patience::SignUp);
     let pools = Pools::open(places.open(&config_location()?)?).await?;
-    let (items, plugins) = (DynamoDb::new(&aws), Plugins::builtin()?);
+    let plugins = Plugins::with_loader(Loader::for_one_thread()?)?;
+    let items = DynamoDb::new(&aws);
     let Some(location) = env::var_os(BLOBS) else {
         let host = Host::new(pools, plugins, items);
         let letters = None;

@@ -1,11 +1,11 @@
 //! Blobs in a folder: a file for each, at its key's path.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::io::{self, ErrorKind, Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Blob, BlobError, Blobs, Condition, ETag, Key, Listed, Read, Stored, Work};
+use super::{Blob, BlobError, Blobs, Condition, Copied, ETag, Key, Listed, Read, Stored, Work};
 use crate::digest::Digest;
 use crate::timestamp::Timestamp;
 
@@ -50,6 +50,39 @@ impl Dir {
             Some(blob) if Some(&blob.etag) == known => Read::Unchanged,
             Some(blob) => Read::Blob(blob),
         })
+    }
+
+    async fn copy_file(
+        &self,
+        key: &Key,
+        max_bytes: u64,
+        to: &mut (dyn Write + Send),
+    ) -> Result<Copied, BlobError> {
+        let path = self.path(key);
+        let mut file = match File::open(&path) {
+            Err(error) if is_absent(&error) => return Ok(Copied::Absent),
+            file => file.map_err(|error| failed(&path, error))?,
+        };
+        let (mut piece, mut bytes) = (vec![0; 1 << 20], 0);
+        loop {
+            let read = match file.read(&mut piece) {
+                Err(error) if is_absent(&error) => return Ok(Copied::Absent),
+                read => read.map_err(|error| failed(&path, error))?,
+            };
+            let Some(piece) = piece.get(..read).filter(|piece| !piece.is_empty()) else {
+                return Ok(Copied::Whole);
+            };
+            bytes += piece.len() as u64;
+            if bytes > max_bytes {
+                let whole = file.metadata().map_err(|error| failed(&path, error))?;
+                return Err(too_large(&path, whole.len(), max_bytes));
+            }
+            if let Err(error) = to.write_all(piece) {
+                return Ok(Copied::NotWritten(error));
+            }
+            // An event may be waiting for this thread.
+            tokio::task::yield_now().await;
+        }
     }
 
     fn write(&self, key: &Key, bytes: &[u8], condition: &Condition) -> Result<Stored, BlobError> {
@@ -125,6 +158,15 @@ impl Blobs for Dir {
         Box::pin(async move { self.read(key, known, max_bytes) })
     }
 
+    fn copy<'a>(
+        &'a self,
+        key: &'a Key,
+        max_bytes: u64,
+        to: &'a mut (dyn Write + Send),
+    ) -> Work<'a, Copied> {
+        Box::pin(self.copy_file(key, max_bytes, to))
+    }
+
     fn put<'a>(&'a self, key: &'a Key, bytes: Vec<u8>, condition: Condition) -> Work<'a, Stored> {
         Box::pin(async move { self.write(key, &bytes, &condition) })
     }
@@ -163,11 +205,7 @@ fn read_file(path: &Path, max_bytes: u64) -> Result<Option<Blob>, BlobError> {
         Err(error) => return Err(failed(path, error)),
     };
     if bytes.len() as u64 > max_bytes {
-        return Err(BlobError::TooLarge {
-            address: path.display().to_string(),
-            bytes: about.len(),
-            max_bytes,
-        });
+        return Err(too_large(path, about.len(), max_bytes));
     }
     let modified = about.modified().map_err(|error| failed(path, error))?;
     Ok(Some(Blob {
@@ -213,6 +251,14 @@ fn is_absent(error: &io::Error) -> bool {
         error.kind(),
         ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory
     )
+}
+
+fn too_large(path: &Path, bytes: u64, max_bytes: u64) -> BlobError {
+    BlobError::TooLarge {
+        address: path.display().to_string(),
+        bytes,
+        max_bytes,
+    }
 }
 
 fn failed(path: &Path, error: io::Error) -> BlobError {

@@ -1,6 +1,7 @@
 //! Blobs in an S3 bucket, below a prefix: the only file that knows its SDK.
 
 use std::error::Error;
+use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_s3::Client;
@@ -13,7 +14,9 @@ use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use aws_sdk_s3::types::Object;
 
 use crate::aws::SdkConfig;
-use crate::blobs::{Blob, BlobError, Blobs, Condition, ETag, Key, Listed, Read, Stored, Work};
+use crate::blobs::{
+    Blob, BlobError, Blobs, Condition, Copied, ETag, Key, Listed, Read, Stored, Work,
+};
 use crate::timestamp::Timestamp;
 
 /// A prefix of a bucket's keys.
@@ -111,7 +114,7 @@ impl S3 {
             .key(self.full(key.as_str()))
             .set_if_none_match(known.map(|etag| etag.0.clone()));
         match request.send().await {
-            Ok(found) => self.receive(key, found, max).await.map(Read::Blob),
+            Ok(found) => self.blob(key, found, max).await.map(Read::Blob),
             Err(error) => match answer(&error) {
                 (304, _) => Ok(Read::Unchanged),
                 (404, "NoSuchKey") => Ok(Read::Absent),
@@ -120,8 +123,52 @@ impl S3 {
         }
     }
 
-    /// A body that breaks off is not asked for again: the caller's next read is.
-    async fn receive(&self, key: &Key, from: GetObjectOutput, max: u64) -> Result<Blob, BlobError> {
+    async fn copy_object(
+        &self,
+        key: &Key,
+        max: u64,
+        to: &mut (dyn Write + Send),
+    ) -> Result<Copied, BlobError> {
+        let request = self.client.get_object().bucket(&self.bucket);
+        match request.key(self.full(key.as_str())).send().await {
+            Ok(found) => {
+                let copied = self.receive(key, found, max, to).await?;
+                Ok(copied.map_or_else(Copied::NotWritten, |()| Copied::Whole))
+            }
+            Err(error) => match answer(&error) {
+                (404, "NoSuchKey") => Ok(Copied::Absent),
+                _ => Err(self.failed(key.as_str(), error)),
+            },
+        }
+    }
+
+    async fn blob(&self, key: &Key, found: GetObjectOutput, max: u64) -> Result<Blob, BlobError> {
+        let etag = found.e_tag().map(|etag| ETag(etag.to_owned()));
+        let modified = found.last_modified().and_then(timestamp);
+        let mut bytes = Vec::new();
+        let received = self.receive(key, found, max, &mut bytes).await?;
+        received.map_err(|error| self.unavailable(key.as_str(), error))?;
+        let (Some(etag), Some(modified)) = (etag, modified) else {
+            return Err(
+                self.unavailable(key.as_str(), "the answer has no ETag or no Last-Modified")
+            );
+        };
+        Ok(Blob {
+            bytes,
+            etag,
+            modified,
+        })
+    }
+
+    /// Writes an object's body; the inner error is `to`'s. A body that breaks off is
+    /// not asked for again: the caller's next read is.
+    async fn receive(
+        &self,
+        key: &Key,
+        from: GetObjectOutput,
+        max: u64,
+        to: &mut (dyn Write + Send),
+    ) -> Result<io::Result<()>, BlobError> {
         let too_large = |bytes| BlobError::TooLarge {
             address: self.address(key.as_str()),
             bytes,
@@ -131,31 +178,21 @@ impl S3 {
         if let Some(bytes) = announced.filter(|bytes| *bytes > max) {
             return Err(too_large(bytes));
         }
-        let modified = from.last_modified().and_then(timestamp);
-        let (Some(etag), Some(modified)) = (from.e_tag, modified) else {
-            return Err(
-                self.unavailable(key.as_str(), "the answer has no ETag or no Last-Modified")
-            );
-        };
-        let mut body = from.body;
-        let mut bytes = Vec::new();
+        let (mut body, mut bytes) = (from.body, 0_u64);
         loop {
-            let chunk = body.try_next().await;
-            let Some(chunk) = chunk.map_err(|error| self.unavailable(key.as_str(), error))? else {
-                break;
+            let piece = body.try_next().await;
+            let Some(piece) = piece.map_err(|error| self.unavailable(key.as_str(), error))? else {
+                return Ok(Ok(()));
             };
             // Also where no length was announced.
-            let so_far = (bytes.len() as u64).saturating_add(chunk.len() as u64);
-            if so_far > max {
-                return Err(too_large(so_far));
+            bytes = bytes.saturating_add(piece.len() as u64);
+            if bytes > max {
+                return Err(too_large(bytes));
             }
-            bytes.extend_from_slice(&chunk);
+            if let Err(error) = to.write_all(&piece) {
+                return Ok(Err(error));
+            }
         }
-        Ok(Blob {
-            bytes,
-            etag: ETag(etag),
-            modified,
-        })
     }
 
     /// Where an attempt's answer is lost, the next one may find that attempt's
@@ -266,6 +303,15 @@ impl S3 {
 impl Blobs for S3 {
     fn get<'a>(&'a self, key: &'a Key, known: Option<&'a ETag>, max_bytes: u64) -> Work<'a, Read> {
         Box::pin(self.in_time(key.as_str(), self.read(key, known, max_bytes)))
+    }
+
+    fn copy<'a>(
+        &'a self,
+        key: &'a Key,
+        max_bytes: u64,
+        to: &'a mut (dyn Write + Send),
+    ) -> Work<'a, Copied> {
+        Box::pin(self.in_time(key.as_str(), self.copy_object(key, max_bytes, to)))
     }
 
     fn put<'a>(&'a self, key: &'a Key, bytes: Vec<u8>, condition: Condition) -> Work<'a, Stored> {

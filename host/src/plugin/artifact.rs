@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use super::PluginError;
-use crate::digest::Digest;
+use crate::digest::{CodeHasher, Digest};
 
 /// Machine code that poolhook's compiler has made.
 #[derive(Debug)]
@@ -143,20 +143,39 @@ impl ArtifactFiles {
         Some(Artifact::in_a_file(path, bytes))
     }
 
-    /// Keeps an artifact in a file. Where that fails (a full disk, say) it stays
-    /// in memory, and will be copied where it could have been mapped.
-    pub fn keep(&self, artifact: Artifact, digest: Digest) -> Artifact {
+    /// A file for an artifact that is on its way, with this digest.
+    pub fn receive(&self, digest: Digest) -> io::Result<Incoming> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = self.path(digest);
-        let kept = write(&path, &artifact.here);
-        let bytes = artifact.bytes as u64;
+        let new = path.with_extension(format!("new-{}-{number}", std::process::id()));
+        let mut open = OpenOptions::new();
+        Ok(Incoming {
+            file: open.write(true).create_new(true).mode(0o600).open(&new)?,
+            path: new,
+            expected: digest,
+            hasher: CodeHasher::default(),
+            bytes: 0,
+        })
+    }
+
+    /// The artifact of a file that was written whole and verified.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "what is kept must not be written any more"
+    )]
+    pub fn keep(&self, incoming: Incoming) -> io::Result<Artifact> {
+        let path = self.path(incoming.expected);
+        // Mapped code must not change: not by our own mistake either.
+        let read_only = Permissions::from_mode(0o400);
+        incoming.file.set_permissions(read_only)?;
+        fs::rename(&incoming.path, &path)?;
+        let bytes = incoming.bytes as u64;
         let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
         if before.saturating_add(bytes) > self.max_bytes {
             self.make_room(&path);
         }
-        match kept {
-            Ok(()) => Artifact::in_a_file(path, artifact.bytes),
-            Err(_) => artifact,
-        }
+        Ok(Artifact::in_a_file(path, incoming.bytes))
     }
 
     fn path(&self, digest: Digest) -> PathBuf {
@@ -187,25 +206,45 @@ impl ArtifactFiles {
     }
 }
 
-/// Writes beside the file, then takes its place: whole or not at all.
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let new = path.with_extension(format!("new-{}-{number}", std::process::id()));
-    let mut open = OpenOptions::new();
-    let written = open
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&new)
-        .and_then(|mut file| {
-            file.write_all(bytes)?;
-            // Mapped code must not change: not by our own mistake either.
-            file.set_permissions(Permissions::from_mode(0o400))?;
-            fs::rename(&new, path)
-        });
-    if written.is_err() {
-        let _ = fs::remove_file(&new);
+/// An artifact on its way into a file, which it leaves nothing of where it is not
+/// [kept](ArtifactFiles::keep).
+#[derive(Debug)]
+pub struct Incoming {
+    file: File,
+    path: PathBuf,
+    expected: Digest,
+    hasher: CodeHasher,
+    bytes: usize,
+}
+
+impl Incoming {
+    /// Whether what was written has the digest that the release names.
+    pub fn verify(&self) -> Result<(), PluginError> {
+        let (expected, found) = (self.expected, self.hasher.digest());
+        if found == expected {
+            Ok(())
+        } else {
+            Err(PluginError::ArtifactAltered { expected, found })
+        }
     }
-    written
+}
+
+impl Write for Incoming {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write_all(bytes)?;
+        self.hasher.update(bytes);
+        self.bytes += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        // Where it was kept, it has another name by now.
+        let _ = fs::remove_file(&self.path);
+    }
 }

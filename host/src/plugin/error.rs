@@ -1,5 +1,10 @@
 //! How a plugin can fail, each way with its name.
 
+use std::io;
+
+use rustix::io::Errno;
+use wasmtime::OutOfMemory;
+
 use crate::digest::Digest;
 
 /// Why a plugin cannot be loaded, or what ended its run.
@@ -129,7 +134,7 @@ pub enum PluginError {
         /// The trap, as WebAssembly names it.
         trap: String,
     },
-    /// The engine itself could not start, or not load what this build made.
+    /// The engine itself could not start, or the system refused it memory.
     #[error("the WebAssembly engine failed: {reason}")]
     Engine {
         /// Its reason.
@@ -142,6 +147,12 @@ impl PluginError {
         Self::Engine {
             reason: format!("{error:#}"),
         }
+    }
+
+    /// The error, if it is not the plugin's doing: the system refused memory or a file.
+    pub(super) fn of_the_system(error: &wasmtime::Error) -> Option<Self> {
+        let refused = error.is::<Errno>() || error.is::<io::Error>() || error.is::<OutOfMemory>();
+        refused.then(|| Self::engine(error))
     }
 
     pub(super) fn wrong_world(error: &wasmtime::Error) -> Self {

@@ -1,8 +1,6 @@
 //! Where instances live: in slots made at the start, which makes a fresh
 //! instance twice as fast as on demand and costs the start some 0.1 ms.
 
-use std::thread::available_parallelism;
-
 use wasmtime::{InstanceAllocationStrategy, PoolingAllocationConfig};
 
 /// What one component may be made of, as `wasmtime` names it. Python, the guest
@@ -19,10 +17,8 @@ const MAX_TABLE_ELEMENTS: usize = 100_000;
 const KEPT_MEMORY_BYTES: usize = 2 << 20;
 const KEPT_TABLE_BYTES: usize = 4 << 10;
 
-/// As many runs at once as there are processors: a run never waits, so there
-/// cannot be more than threads that run events.
-pub(super) fn of_slots() -> InstanceAllocationStrategy {
-    let runs = available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(1));
+/// Slots for this many runs at once.
+pub(super) fn of_slots(runs: u32) -> InstanceAllocationStrategy {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(runs)
         .total_core_instances(runs.saturating_mul(CORE_INSTANCES))

@@ -134,6 +134,8 @@ pub(super) fn name(error: &wasmtime::Error, limits: &Limits) -> PluginError {
         }
     } else if error.is::<PoolConcurrencyLimitError>() {
         PluginError::engine(error)
+    } else if let Some(refused) = PluginError::of_the_system(error) {
+        refused
     } else if is_malformed_output(error) {
         PluginError::MalformedOutput
     } else {

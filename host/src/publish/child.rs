@@ -168,7 +168,7 @@ fn make(
 
 /// Loads the artifact as the trigger would: its world is checked here.
 fn load(component: &[u8], artifact: &Artifact) -> Result<Plugin, PluginError> {
-    Loader::new()?.load_compiled(PluginName::default(), Digest::of(component), artifact)
+    Loader::for_one_thread()?.load_compiled(PluginName::default(), Digest::of(component), artifact)
 }
 
 /// Lowers a limit of this process, or takes it back.

@@ -1,7 +1,7 @@
 //! One conformance test for every store of blobs, and what each of them has to itself.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{Read as _, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Barrier;
@@ -14,7 +14,7 @@ use aws_sdk_s3::config::Credentials;
 use poolhook::blobs::dir::Dir;
 use poolhook::blobs::s3::{Patience, S3};
 use poolhook::blobs::{
-    Blob, BlobError, Blobs, Condition, ETag, Key, Listed, Location, Read, Stored,
+    Blob, BlobError, Blobs, Condition, Copied, ETag, Key, Listed, Location, Read, Stored,
 };
 use poolhook::timestamp::Timestamp;
 use tempfile::TempDir;
@@ -105,6 +105,7 @@ impl<'a> Tried<'a> {
         assert_eq!(self.list(""), []);
         self.reads_what_was_written();
         self.reads_no_more_than_asked();
+        self.copies_what_it_would_read();
         self.takes_every_key();
         self.writes_on_conditions();
         self.lets_one_writer_win();
@@ -179,6 +180,46 @@ impl<'a> Tried<'a> {
         self.put("large", b"", Condition::Any);
         assert!(matches!(read(0), Ok(Read::Blob(blob)) if blob.bytes.is_empty()));
         self.delete("large");
+    }
+
+    fn copies_what_it_would_read(&self) {
+        let copied = self.try_copy("large", 10, &mut Vec::new());
+        assert!(matches!(copied, Ok(Copied::Absent)), "{copied:?}");
+        for bytes in [noise(3_000_000), b"a".to_vec(), Vec::new()] {
+            self.put("large", &bytes, Condition::Any);
+            let size = bytes.len() as u64;
+            for max_bytes in [size, PLENTY] {
+                let mut copy = Vec::new();
+                let copied = self.try_copy("large", max_bytes, &mut copy);
+                assert!(matches!(copied, Ok(Copied::Whole)), "{copied:?}");
+                assert!(copy == bytes, "{} bytes of {size}", copy.len());
+            }
+            let Some(less) = size.checked_sub(1) else {
+                continue;
+            };
+            let error = self.try_copy("large", less, &mut Vec::new()).unwrap_err();
+            let found = match &error {
+                BlobError::TooLarge {
+                    bytes, max_bytes, ..
+                } => (*bytes, *max_bytes),
+                error => panic!("{error:?}"),
+            };
+            assert_eq!(found, (size, less));
+            // A full disk.
+            let copied = self.try_copy("large", PLENTY, &mut (&mut [0; 0][..]));
+            assert!(matches!(copied, Ok(Copied::NotWritten(_))), "{copied:?}");
+        }
+        self.delete("large");
+    }
+
+    fn try_copy(
+        &self,
+        key: &str,
+        max_bytes: u64,
+        to: &mut (dyn Write + Send),
+    ) -> Result<Copied, BlobError> {
+        let key = Key::try_from(key.to_owned()).unwrap();
+        self.runtime.block_on(self.blobs.copy(&key, max_bytes, to))
     }
 
     fn takes_every_key(&self) {
@@ -527,6 +568,12 @@ fn s3s_answer_is_no_longer_than_asked() {
     assert_eq!(name(&short), "Blobs.Unavailable");
     let nameless = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
     assert_eq!(name(nameless), "Blobs.Unavailable");
+    // A copy meets the same.
+    let copy = |answer: &str| with_stub(answer, |tried| tried.try_copy("a", 10, &mut Vec::new()));
+    for answer in [&announced, &chunked, &short] {
+        let name = copy(answer).unwrap_err().name();
+        assert_eq!(name, read(answer).unwrap_err().name(), "{answer}");
+    }
 }
 
 #[test]

@@ -80,9 +80,18 @@ impl Cloud {
 
     /// Publishes a component as `acme`.
     pub(crate) fn publish(&self, component: &[u8]) -> Ran {
-        let file = self.place.path().join("upload.wasm");
+        self.publish_as("acme", component)
+    }
+
+    pub(crate) fn publish_as(&self, name: &str, component: &[u8]) -> Ran {
+        self.publish_from(name, name, component)
+    }
+
+    /// Publishes it from a file of its own, beside others of the same name.
+    pub(crate) fn publish_from(&self, file: &str, name: &str, component: &[u8]) -> Ran {
+        let file = self.place.path().join(format!("{file}.upload.wasm"));
         fs::write(&file, component).unwrap();
-        self.plugin(&["publish", file.to_str().unwrap(), "--name", "acme"])
+        self.plugin(&["publish", file.to_str().unwrap(), "--name", name])
     }
 
     /// The component of the live release of `acme`.
@@ -125,13 +134,18 @@ impl Cloud {
 
 /// A mapper to {id, shape}, with the WAT of what it does first.
 pub(crate) fn mapper(shape: &str, first: &str) -> Vec<u8> {
+    mapper_with(shape, first, "")
+}
+
+/// The same, with further parts of its module.
+pub(crate) fn mapper_with(shape: &str, first: &str, parts: &str) -> Vec<u8> {
     let read = |file| fs::read_to_string(tests(file)).unwrap();
     let prelude = read("hostile/prelude.wat.in");
     let mapper = read("plugins/shape.wat.in");
     let mapper = mapper
         .replace("SHAPE\"", &format!("{shape}\""))
         .replace("\n  FIRST", first);
-    component(&format!("(module {prelude} {mapper})"))
+    component(&format!("(module {prelude} {mapper} {parts})"))
 }
 
 /// The log's lines, those that are JSON.

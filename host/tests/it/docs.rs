@@ -10,9 +10,10 @@ use crate::command_line::text;
 use crate::support::{Place, tests};
 
 /// Errors that only the platform's people meet, and so none of an author's page.
-const NOT_THE_AUTHORS: [&str; 9] = [
+const NOT_THE_AUTHORS: [&str; 10] = [
     "Plugin.ArtifactAltered",
     "Plugin.ArtifactMissing",
+    "Plugin.ArtifactTooLarge",
     "Plugin.DamagedRelease",
     "Plugin.Engine",
     "Plugin.NoArtifact",

@@ -6,7 +6,7 @@
 
 mod dice;
 mod history;
-mod lambda;
+pub(crate) mod lambda;
 mod people;
 mod proxy;
 

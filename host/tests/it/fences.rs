@@ -32,6 +32,7 @@ const FENCES: &[(&str, &[&str])] = &[
         "rustix",
         &[
             "plugin/artifact.rs",
+            "plugin/error.rs",
             "publish/child.rs",
             "publish/compile.rs",
         ],

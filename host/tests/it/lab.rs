@@ -2,12 +2,13 @@
 //! be watched, slowed down and cut off.
 
 use std::fs;
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, SystemTime};
 
 use poolhook::blobs::dir::Dir;
-use poolhook::blobs::{BlobError, Blobs, Condition, ETag, Key, Listed, Read, Stored, Work};
+use poolhook::blobs::{BlobError, Blobs, Condition, Copied, ETag, Key, Listed, Read, Stored, Work};
 use poolhook::config::{PublishLimits, Settings};
 use poolhook::digest::Digest;
 use poolhook::host::Host;
@@ -31,20 +32,19 @@ use crate::support::{OTHER_POOL, POOL, Place, event, tests};
 /// The plugin that most of these tests publish.
 pub(crate) const ACME: &str = "acme";
 
+const MAPPER: &str = r#"
+    (func $to_item (param $user i32) (result i32)
+      (i32.store (i32.const 0x2c) (i32.load offset=28 (local.get $user)))
+      (i32.store (i32.const 0x30) (i32.load offset=32 (local.get $user)))
+      (i32.const 0))
+    (data (i32.const 8) "\20\00\00\00" "\01\00\00\00")
+    (data (i32.const 0x20) "\00\02\00\00" "\02\00\00\00" "\00\00\00\00")
+    (data (i32.const 0x200) "id")"#;
+
 /// A good mapper, `<id>`; each version has a digest of its own and does the same.
 pub(crate) fn mapper(version: usize) -> Vec<u8> {
-    static MAPPER: LazyLock<Vec<u8>> = LazyLock::new(|| {
-        from_wat(
-            r#"(func $to_item (param $user i32) (result i32)
-                 (i32.store (i32.const 0x2c) (i32.load offset=28 (local.get $user)))
-                 (i32.store (i32.const 0x30) (i32.load offset=32 (local.get $user)))
-                 (i32.const 0))
-               (data (i32.const 8) "\20\00\00\00" "\01\00\00\00")
-               (data (i32.const 0x20) "\00\02\00\00" "\02\00\00\00" "\00\00\00\00")
-               (data (i32.const 0x200) "id")"#,
-        )
-    });
-    let mut mapper = MAPPER.clone();
+    static COMPONENT: LazyLock<Vec<u8>> = LazyLock::new(|| from_wat(MAPPER));
+    let mut mapper = COMPONENT.clone();
     // A custom section, named `v`.
     mapper.extend([0, 10, 1, b'v']);
     mapper.extend((version as u64).to_le_bytes());
@@ -55,6 +55,20 @@ pub(crate) fn mapper(version: usize) -> Vec<u8> {
 pub(crate) fn from_wat(text: &str) -> Vec<u8> {
     let prelude = fs::read_to_string(tests("hostile/prelude.wat.in")).unwrap();
     component(&format!("(module {prelude} {text})"))
+}
+
+/// A good mapper, `<id>`, with this many functions of 100 calls, each of which becomes some 20 KB
+/// of machine code: it hands a thousand values on.
+pub(crate) fn large_mapper(functions: usize) -> Vec<u8> {
+    let thousand = "i64 ".repeat(1000);
+    let function = format!("(func {})", "(call $take (call $give))".repeat(100));
+    from_wat(&format!(
+        "{MAPPER}
+         (func $give (result {thousand}) (unreachable))
+         (func $take (param {thousand}))
+         {}",
+        function.repeat(functions)
+    ))
 }
 
 /// The machine code of every version of [`mapper`]: what differs is not compiled.
@@ -294,6 +308,18 @@ impl Watched {
         self.reads().iter().filter(|seen| code(seen)).count()
     }
 
+    fn seen(&self, key: &Key, conditional: bool) {
+        let key = key.as_str().into();
+        let seen = Seen { key, conditional };
+        self.state.lock().unwrap().reads.push(seen);
+    }
+
+    async fn slow(&self) {
+        if let Fault::Slow(time) = self.fault() {
+            tokio::time::sleep(time).await;
+        }
+    }
+
     async fn call<T>(&self, key: &str, call: Work<'_, T>) -> Result<T, BlobError> {
         match self.fault() {
             Fault::Dead => Err(self.dead(key)),
@@ -335,18 +361,26 @@ impl Watched {
 
 impl Blobs for Watched {
     fn get<'a>(&'a self, key: &'a Key, known: Option<&'a ETag>, max_bytes: u64) -> Work<'a, Read> {
-        let seen = Seen {
-            key: key.as_str().into(),
-            conditional: known.is_some(),
-        };
-        self.state.lock().unwrap().reads.push(seen);
+        self.seen(key, known.is_some());
         let read = async move {
-            if let Fault::Slow(time) = self.fault() {
-                tokio::time::sleep(time).await;
-            }
+            self.slow().await;
             self.blobs.get(key, known, max_bytes).await
         };
         Box::pin(self.call(key.as_str(), Box::pin(read)))
+    }
+
+    fn copy<'a>(
+        &'a self,
+        key: &'a Key,
+        max_bytes: u64,
+        to: &'a mut (dyn Write + Send),
+    ) -> Work<'a, Copied> {
+        self.seen(key, false);
+        let copy = async move {
+            self.slow().await;
+            self.blobs.copy(key, max_bytes, to).await
+        };
+        Box::pin(self.call(key.as_str(), Box::pin(copy)))
     }
 
     fn put<'a>(&'a self, key: &'a Key, bytes: Vec<u8>, condition: Condition) -> Work<'a, Stored> {

@@ -39,4 +39,5 @@ mod serve;
 mod servers;
 mod stores;
 mod support;
+mod tenants;
 mod uploads;

@@ -4,7 +4,6 @@
 
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -25,7 +24,7 @@ use crate::support::clean;
 
 /// The function's `Timeout`.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// An environment sees so many events.
+/// An environment of most tests sees this many events.
 const EVENTS: usize = 40;
 
 /// An invocation.
@@ -67,18 +66,42 @@ pub(crate) struct Lambda {
     folder: PathBuf,
 }
 
+/// What an environment has.
+#[derive(Clone)]
+pub(crate) struct Configuration {
+    /// Where it sees AWS.
+    pub(crate) aws: String,
+    /// What a shell does before it becomes the process, such as limiting itself.
+    pub(crate) first: Option<String>,
+    /// The events that it sees before it is replaced.
+    pub(crate) events: usize,
+}
+
 impl Lambda {
     /// With so many environments, which all see AWS at `aws`.
     pub(crate) fn start(environments: usize, folder: &Path, aws: &str) -> Self {
+        let configuration = Configuration {
+            aws: aws.to_owned(),
+            first: None,
+            events: EVENTS,
+        };
+        Self::start_with(environments, folder, &configuration)
+    }
+
+    pub(crate) fn start_with(
+        environments: usize,
+        folder: &Path,
+        configuration: &Configuration,
+    ) -> Self {
         let (jobs, queue) = mpsc::unbounded_channel();
         let queue = Arc::new(Mutex::new(queue));
         let folder = folder.to_owned();
         let mut all = JoinSet::new();
         for n in 0..environments {
-            let (queue, aws) = (Arc::clone(&queue), aws.to_owned());
+            let (queue, configuration) = (Arc::clone(&queue), configuration.clone());
             let folder = folder.join(n.to_string());
             fs::create_dir_all(&folder).unwrap();
-            all.spawn(async move { Environment::new(folder, aws).run(&queue).await });
+            all.spawn(async move { Environment::new(folder, configuration).run(&queue).await });
         }
         Self {
             jobs,
@@ -117,7 +140,7 @@ impl Lambda {
 /// Where one event at a time is handled.
 struct Environment {
     folder: PathBuf,
-    aws: String,
+    configuration: Configuration,
     process: Option<Process>,
 }
 
@@ -126,7 +149,7 @@ struct Process {
     events: mpsc::Sender<(String, String)>,
     told: mpsc::Receiver<Told>,
     handled: usize,
-    _child: Child,
+    child: Child,
     _api: JoinSet<()>,
 }
 
@@ -139,10 +162,10 @@ enum Told {
 }
 
 impl Environment {
-    fn new(folder: PathBuf, aws: String) -> Self {
+    fn new(folder: PathBuf, configuration: Configuration) -> Self {
         Self {
             folder,
-            aws,
+            configuration,
             process: None,
         }
     }
@@ -172,7 +195,7 @@ impl Environment {
                 Err(_) => End::TimedOut,
             };
             let lives = matches!(end, End::Event(_) | End::Error(_));
-            if !lives || process.handled == EVENTS {
+            if !lives || process.handled == self.configuration.events {
                 self.process = None;
             }
             let _ = job.answer.send(Answer {
@@ -202,8 +225,17 @@ impl Environment {
         let _ = fs::remove_dir_all(&files);
         fs::create_dir(&files).unwrap();
         let log = self.folder.join("log");
-        let log = OpenOptions::new().create(true).append(true).open(log);
-        let mut command = Command::from(clean(env!("CARGO_BIN_EXE_bootstrap")));
+        let open = |file| OpenOptions::new().create(true).append(true).open(file);
+        let (log, errors) = (open(log), open(self.folder.join("errors")));
+        let program = bootstrap();
+        let mut command = match &self.configuration.first {
+            None => Command::from(clean(&program)),
+            Some(first) => {
+                let mut shell = clean("/bin/sh");
+                shell.args(["-c", &format!("{first} && exec \"$0\""), &program]);
+                Command::from(shell)
+            }
+        };
         command
             .env("AWS_LAMBDA_RUNTIME_API", address)
             .env("AWS_LAMBDA_FUNCTION_NAME", "poolhook")
@@ -211,18 +243,18 @@ impl Environment {
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
             .env("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
             .env("AWS_REGION", "us-east-1")
-            .env("AWS_ENDPOINT_URL", &self.aws)
+            .env("AWS_ENDPOINT_URL", &self.configuration.aws)
             .env("POOLHOOK_CONFIG", "s3://poolhook/config")
             .env("POOLHOOK_BLOBS", "s3://poolhook")
             .env("TMPDIR", files)
             .stdout(log.unwrap())
-            .stderr(Stdio::null())
+            .stderr(errors.unwrap())
             .kill_on_drop(true);
         Process {
             events,
             told,
             handled: 0,
-            _child: command.spawn().unwrap(),
+            child: command.spawn().unwrap(),
             _api: api,
         }
     }
@@ -231,7 +263,12 @@ impl Environment {
 impl Process {
     async fn answer(&mut self, asked: &str) -> End {
         loop {
-            match self.told.recv().await {
+            let told = tokio::select! {
+                biased;
+                told = self.told.recv() => told,
+                _ = self.child.wait() => None,
+            };
+            match told {
                 Some(Told::Free) => {}
                 Some(Told::Answered(id, kind, body)) => {
                     assert_eq!(id, asked);
@@ -245,6 +282,12 @@ impl Process {
             }
         }
     }
+}
+
+/// As CI has built it for Lambda, where it has.
+fn bootstrap() -> String {
+    let built = std::env::var("POOLHOOK_BOOTSTRAP");
+    built.unwrap_or_else(|_| env!("CARGO_BIN_EXE_bootstrap").to_owned())
 }
 
 fn error_type(body: &[u8]) -> String {
