@@ -141,7 +141,7 @@ fn replaced(field: &str, value: &Value) -> Vec<u8> {
 }
 
 /// By a plain request: ministack reads of a signature only the region.
-fn create_table(url: &str, region: &str, table: &str) {
+pub(crate) fn create_table(url: &str, region: &str, table: &str) {
     let credential = format!("test/20261123/{region}/dynamodb/aws4_request");
     let table = json!({
         "TableName": table,
@@ -162,7 +162,7 @@ fn create_table(url: &str, region: &str, table: &str) {
 }
 
 /// A Lambda of one function, `bootstrap`, with our `config` beside it.
-struct Lambda {
+pub(crate) struct Lambda {
     bootstrap: Child,
     events: Arc<Mutex<VecDeque<Vec<u8>>>>,
     answers: Receiver<Answer>,
@@ -170,13 +170,13 @@ struct Lambda {
 }
 
 /// What `bootstrap` posted: `response`, `error` or `init`, and the body.
-struct Answer {
-    kind: String,
-    body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) kind: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Lambda {
-    fn start(place: &Place, dynamodb: &str) -> Self {
+    pub(crate) fn start(place: &Place, dynamodb: &str) -> Self {
         let (sender, answers) = channel();
         let events = Arc::default();
         let address = runtime_api(Arc::clone(&events), sender);
@@ -208,7 +208,7 @@ impl Lambda {
         }
     }
 
-    fn invoke(&self, event: Vec<u8>) -> Answer {
+    pub(crate) fn invoke(&self, event: Vec<u8>) -> Answer {
         self.events.lock().unwrap().push_back(event);
         self.answer()
     }
@@ -219,8 +219,21 @@ impl Lambda {
             .expect("bootstrap does not answer")
     }
 
+    /// The most memory that it has had, code and files that it maps included.
+    pub(crate) fn peak_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.bootstrap.id())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib: u64 = peak
+            .unwrap()
+            .trim()
+            .trim_end_matches(" kB")
+            .parse()
+            .unwrap();
+        kib << 10
+    }
+
     /// Ends the function and gives its log.
-    fn end(mut self) -> String {
+    pub(crate) fn end(mut self) -> String {
         self.bootstrap.kill().unwrap();
         self.bootstrap.wait().unwrap();
         fs::read_to_string(&self.log).unwrap()

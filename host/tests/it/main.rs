@@ -34,6 +34,7 @@ mod new_plugin;
 mod plugin_commands;
 mod plugin_test;
 mod publishing;
+mod random;
 mod releases;
 mod serve;
 mod servers;
