@@ -94,6 +94,11 @@ assert may(publisher, "s3:PutObject") == on("artifacts", "releases", "rejections
 assert may(publisher, "s3:DeleteObject") == on("rejections")
 assert not may(publisher, "dynamodb:PutItem")
 
+# What leaves no dead letter reaches an alarm.
+alarm = resources["ErrorsAlarm"]["Properties"]
+assert (alarm["Namespace"], alarm["MetricName"], alarm["Threshold"]) == ("AWS/Lambda", "Errors", 0)
+assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": "Trigger"}}]
+
 # A tenant writes its own uploads alone, and is nobody without the tag.
 policy = resources["TenantUploads"]["Properties"]["PolicyDocument"]
 tenants = statements([policy])

@@ -14,7 +14,7 @@
 //! # How a plugin gets there
 //!
 //! ```text
-//! upload ─► component, compiled in a process of its own ─► a sample user ─► artifact ─► release ─► pointer
+//! upload ─► compile child: proposals ─► artifact ─► a sample user ─► release ─► pointer
 //! ```
 //!
 //! [`publish::Publisher::publish`] is that path; [`release`] says where each thing
@@ -50,6 +50,11 @@
 //! - An [`item::Item`] that exists keeps DynamoDB's rules. A store gets nothing else.
 //! - A plugin never names a table, and never gets past the check of the
 //!   partition key: the pool's config alone says what that must equal.
+//! - Every WebAssembly proposal is on or off in `plugin/engine.rs`. A component from
+//!   outside is compiled, loaded and tried out in the compile child alone, within
+//!   limits: what publishes never touches it, and lives on when the child dies.
+//! - No host loads an artifact over [`config::MAX_ARTIFACT_BYTES`], and none is
+//!   whole in memory where there is a folder for artifacts.
 //! - Nothing is compiled in the sign-up path. Built without the feature
 //!   `compiler`, this crate has no compiler in it, and cannot write a release.
 //! - A [`plugin::Artifact`] that exists is machine code whose digest was compared
