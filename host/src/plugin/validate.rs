@@ -11,12 +11,11 @@ pub(super) fn validate(component: &[u8]) -> Result<(), PluginError> {
     if Parser::is_core_wasm(component) {
         return Err(not_a_component("it is a core module".to_owned()));
     }
-    let Err(error) = validate_with(engine::allowed(), component) else {
+    if validate_with(engine::allowed(), component).is_ok() {
         return Ok(());
-    };
-    if validate_with(WasmFeatures::all(), component).is_err() {
-        return Err(not_a_component(error.to_string()));
     }
+    validate_with(WasmFeatures::all(), component)
+        .map_err(|error| not_a_component(error.to_string()))?;
     let features = needed(component).map(|proposal| proposal.name).collect();
     Err(PluginError::NeedsFeature { features })
 }

@@ -27,11 +27,9 @@ type Items = BTreeMap<String, Value>;
 
 /// The folder of the components, `rust.wasm` and so on, is in `POOLHOOK_KITS`.
 #[test]
+#[ignore = "needs POOLHOOK_KITS, the folder of the components that .ci/kits builds"]
 fn the_kits_map_alike() {
-    let Some(folder) = env::var_os("POOLHOOK_KITS") else {
-        eprintln!("no built kits named: nothing was compared");
-        return;
-    };
+    let folder = env::var_os("POOLHOOK_KITS").expect("POOLHOOK_KITS is not set");
     let folder = PathBuf::from(folder);
     assert!(folder.is_absolute(), "tests run in a folder of their own");
     let mut measure = None;

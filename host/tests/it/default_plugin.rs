@@ -21,11 +21,10 @@ fn committed() {
 }
 
 #[test]
+#[ignore = "needs POOLHOOK_REBUILT_DEFAULT, a component of `poolhook plugin build plugins/default`: .ci/run makes it"]
 fn rebuilt() {
-    let Some(file) = env::var_os("POOLHOOK_REBUILT_DEFAULT") else {
-        eprintln!("no rebuilt component named: the committed one alone was tested");
-        return;
-    };
+    let file =
+        env::var_os("POOLHOOK_REBUILT_DEFAULT").expect("POOLHOOK_REBUILT_DEFAULT is not set");
     conforms(|| compiled(&fs::read(&file).unwrap()));
 }
 

@@ -44,6 +44,7 @@ fn typescript() {
 }
 
 #[test]
+#[ignore = "needs a wasm32 target: .ci/compilers install, then cargo test --workspace -- --ignored"]
 fn rust() {
     let _one_at_a_time = RUST_PLUGINS.lock();
     let mut user = NewUser::new("rust");
