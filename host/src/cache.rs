@@ -79,9 +79,9 @@ impl<K: Clone + Eq + Hash, V> Cache<K, V> {
         self.kept.peek(key)
     }
 
-    /// Whether the value is here and its time to live is over. Whoever hears so
-    /// is to look for a newer one; nobody else does before as much time again.
-    pub(crate) fn is_due(&self, key: &K) -> bool {
+    /// Returns true to one caller per TTL, once the value's TTL is over; that caller
+    /// must look for a newer one.
+    pub(crate) fn claim_refresh(&self, key: &K) -> bool {
         let Some(kept) = self.kept.peek(key) else {
             return false;
         };

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use crate::event::{PostConfirmation, TriggerSource, UserPoolId};
+use crate::item::{Item, ItemError};
 pub(crate) use file::MAX_FILE_BYTES;
 pub use file::{ConfigError, Problem};
 pub use host::{HOST_FILE, HostConfig, MAX_ARTIFACT_BYTES, PublishLimits};
@@ -192,6 +193,11 @@ impl PoolConfig {
     /// What the partition key of this user's item must be.
     pub fn partition_key(&self, event: &PostConfirmation) -> String {
         self.key_equals.expand(event)
+    }
+
+    /// Checks that an item has the partition key of this user's.
+    pub fn check_key(&self, item: &Item, event: &PostConfirmation) -> Result<(), ItemError> {
+        item.check_partition_key(&self.table.partition_key, &self.partition_key(event))
     }
 }
 

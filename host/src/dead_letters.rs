@@ -15,7 +15,7 @@ use crate::blobs::{BlobError, Blobs, Condition, ETag, Key, Listed, Read, Stored}
 use crate::config::PluginName;
 use crate::digest::Digest;
 use crate::event::{MAX_EVENT_BYTES, UserPoolId};
-use crate::outcome::{Class, Failure};
+use crate::failure::{Class, Failure};
 use crate::timestamp::Timestamp;
 
 /// Where dead letters begin.

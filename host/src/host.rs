@@ -4,97 +4,52 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde_json::value::RawValue;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
-use crate::background::Background;
-use crate::config::{PluginRef, Write};
 use crate::dead_letters::{Attempt, DeadLetter, DeadLetters};
-use crate::digest::Digest;
-use crate::event::{PostConfirmation, UserPoolId};
-use crate::item::ItemError;
+pub use crate::delivery::{Delivery, User};
+use crate::event::PostConfirmation;
+use crate::failure::within;
+pub use crate::failure::{Failure, Outcome, Skip};
 use crate::notice::Notice;
-pub use crate::outcome::{Failure, Outcome, Skip};
 use crate::plugin::Mapping;
 use crate::plugins::Plugins;
 use crate::pools::Pools;
 use crate::report::{Kept, Report, Step, Trace};
+use crate::sources::Sources;
 use crate::store::ItemStore;
 
 /// What is left of an event's time for its dead letter, whatever else hangs.
 const KEEPING: Duration = Duration::from_secs(1);
 
 /// One host for any number of user pools.
-pub struct Host<Items> {
-    pools: Arc<Pools>,
-    plugins: Arc<Plugins>,
-    items: Items,
+pub struct Host {
+    sources: Sources,
+    items: Arc<dyn ItemStore>,
     dead_letters: Option<DeadLetters>,
-    background: Background,
 }
 
-/// An event that is to be written.
-#[derive(Clone, Copy, Debug)]
-pub struct Delivery<'a> {
-    /// Its bytes. They are the trigger's answer, too.
-    pub raw: &'a [u8],
-    /// When it was received.
-    pub received: SystemTime,
-    /// By when all must be done with it.
-    pub until: Instant,
-}
-
-/// A user whose item is to be written.
-#[derive(Clone, Copy, Debug)]
-pub struct User<'a> {
-    /// The event that says who it is.
-    pub event: &'a PostConfirmation,
-    /// When that was received.
-    pub received: SystemTime,
-    /// By when the item must be written.
-    pub until: Instant,
-    /// The component to map with; without one, the one that the pool's config
-    /// names.
-    pub component: Option<Digest>,
-    /// How to write; without it, as the pool's config says.
-    pub write: Option<Write>,
-}
-
-impl<'a> User<'a> {
-    /// A user who is written as its pool's config says.
-    pub fn new(event: &'a PostConfirmation, received: SystemTime, until: Instant) -> Self {
-        Self {
-            event,
-            received,
-            until,
-            component: None,
-            write: None,
-        }
-    }
-}
-
-impl<Items: ItemStore> Host<Items> {
+impl Host {
     /// A host of these pools, with these plugins, that writes to `items`.
-    pub fn new(pools: Pools, plugins: Plugins, items: Items) -> Self {
+    pub fn new(pools: Pools, plugins: Plugins, items: Arc<dyn ItemStore>) -> Self {
         Self {
-            pools: Arc::new(pools),
-            plugins: Arc::new(plugins),
+            sources: Sources::new(pools, plugins),
             items,
             dead_letters: None,
-            background: Background::default(),
         }
     }
 
-    /// Keeps what cannot be written as dead letters.
+    /// Writes a dead letter for each event that cannot be written.
     #[must_use]
     pub fn with_dead_letters(mut self, dead_letters: DeadLetters) -> Self {
         self.dead_letters = Some(dead_letters);
         self
     }
 
-    /// An event that is received now, and may take as long as the config allows
-    /// and `at_most`.
+    /// An event that is received now, and has as much time as the config allows, but
+    /// no more than `at_most`.
     pub fn deliver<'a>(&self, raw: &'a [u8], at_most: Duration) -> Delivery<'a> {
-        let budget = Duration::from_millis(self.pools.host_config().deadline_ms);
+        let budget = Duration::from_millis(self.sources.host_config().deadline_ms);
         Delivery {
             raw,
             received: SystemTime::now(),
@@ -102,10 +57,7 @@ impl<Items: ItemStore> Host<Items> {
         }
     }
 
-    /// Handles one event. What cannot be written is kept as a dead letter, if the
-    /// host has a place for them.
-    ///
-    /// The trigger's answer is what [`Report::answer`] says.
+    /// Handles one event. The trigger's answer is what [`Report::answer`] says.
     pub async fn handle(&self, delivery: Delivery<'_>) -> Report {
         let mut trace = Trace::begin();
         let written = self.write(delivery, &mut trace).await;
@@ -119,19 +71,19 @@ impl<Items: ItemStore> Host<Items> {
     async fn write(&self, delivery: Delivery<'_>, trace: &mut Trace) -> Result<Outcome, Failure> {
         let event = trace.time(Step::Event, || PostConfirmation::parse(delivery.raw))?;
         trace.user_pool_id = Some(event.user_pool_id.clone());
-        let until = match self.dead_letters {
-            Some(_) => delivery
-                .until
-                .checked_sub(KEEPING)
-                .unwrap_or(delivery.until),
-            None => delivery.until,
-        };
-        let user = User::new(&event, delivery.received, until);
-        self.write_user(&user, trace).await
+        let keeping = self
+            .dead_letters
+            .as_ref()
+            .map_or(Duration::ZERO, |_| KEEPING);
+        let until = delivery
+            .until
+            .checked_sub(keeping)
+            .unwrap_or(delivery.until);
+        self.write_user(&User::new(&event, delivery.received, until), trace)
+            .await
     }
 
-    /// Writes a user's item, as an event of its own would: what cannot be written
-    /// is not kept.
+    /// Writes a user's item, as an event of its own would, but never a dead letter.
     pub async fn put(&self, user: &User<'_>) -> Report {
         let mut trace = Trace::begin();
         trace.user_pool_id = Some(user.event.user_pool_id.clone());
@@ -139,67 +91,58 @@ impl<Items: ItemStore> Host<Items> {
         trace.end(written, Kept::No)
     }
 
-    /// The way of a user, from its pool's config to the written item.
+    /// A user's way, from its pool's config to the written item.
     async fn write_user(&self, user: &User<'_>, trace: &mut Trace) -> Result<Outcome, Failure> {
-        let User { event, until, .. } = *user;
-        let pool = self.pools.get(&event.user_pool_id);
-        let pool = within(until, "reading the pool's config", pool);
-        let pool = trace.time_async(Step::Config, pool).await?;
+        let &User {
+            event,
+            received,
+            until,
+            ..
+        } = user;
+        let config = self.sources.config(&event.user_pool_id, until);
+        let pool = trace.time_async(Step::Config, config).await?;
         trace.on_failure = pool.on_failure;
-        let recorded = user.component.map(|component| PluginRef {
-            name: pool.plugin.name.clone(),
-            pin: Some(component),
-        });
-        let plugin_ref = recorded.as_ref().unwrap_or(&pool.plugin);
-        self.start_refresh(&event.user_pool_id, plugin_ref);
         if !pool.writes(&event.trigger_source) {
             return Ok(Outcome::Skipped(Skip::TriggerSource));
         }
-
-        let plugin = within(until, "loading the plugin", self.plugins.get(plugin_ref));
-        let plugin = trace.time_async(Step::Load, plugin).await;
-        let name = plugin
-            .as_ref()
-            .map_or(&plugin_ref.name, |plugin| plugin.name());
-        trace.plugin = Some(name.clone());
+        let reference = user.plugin(&pool);
+        let load = self.sources.plugin(&reference, until);
+        let plugin = trace.time_async(Step::Load, load).await;
+        trace.loaded(&reference, plugin.as_deref().ok());
         let plugin = plugin?;
-        trace.component = plugin.component();
         let limits = pool.limits.until(until).ok_or(Failure::Late {
             what: "what came before the plugin",
         })?;
-        let run = trace.time(Step::Plugin, || {
-            plugin.run(event, user.received, &pool.settings, &limits)
-        });
-        trace.fuel = run.fuel;
-        trace.log = run.log;
-        let fields = match run.mapping? {
+        let map = || plugin.run(event, received, &pool.settings, &limits);
+        let run = trace.time(Step::Plugin, map);
+        let fields = match trace.ran(run)? {
             Mapping::Put(fields) => fields,
             Mapping::Skip(reason) => return Ok(Outcome::Skipped(Skip::Plugin { reason })),
         };
-
         let item = trace.time(Step::Check, || {
             let item = fields.into_item()?;
-            item.check_partition_key(&pool.table.partition_key, &pool.partition_key(event))?;
-            Ok::<_, ItemError>(item)
+            pool.check_key(&item, event).map(|()| item)
         })?;
-
-        let write = user.write.unwrap_or(pool.write);
-        let put = self.items.put(&pool.table, &item, write, until);
+        let put = self
+            .items
+            .put(&pool.table, &item, user.write.unwrap_or(pool.write), until);
         let put = trace.time_async(Step::Store, put).await;
         trace.table = Some(pool.table.name.clone());
         trace.item = Some(item);
         Ok(put?.into())
     }
 
-    /// Keeps an event that could not be written. One that is no event, or of a
-    /// pool that nobody has configured, is not kept.
+    /// Writes the dead letter of an event that could not be written: not of what is
+    /// no valid event, nor of a pool that no config names.
     async fn keep(&self, delivery: Delivery<'_>, failure: &Failure, trace: &Trace) -> Kept {
         let (Some(dead_letters), Some(pool)) = (&self.dead_letters, &trace.user_pool_id) else {
             return Kept::No;
         };
         let raw = str::from_utf8(delivery.raw).unwrap_or_default();
-        let raw = RawValue::from_string(raw.to_owned());
-        let (Ok(event), false) = (raw, failure.is_of_unknown_pool()) else {
+        let (Ok(event), false) = (
+            RawValue::from_string(raw.to_owned()),
+            failure.is_of_unknown_pool(),
+        ) else {
             return Kept::No;
         };
         let received = delivery.received.into();
@@ -223,63 +166,14 @@ impl<Items: ItemStore> Host<Items> {
         }
     }
 
-    /// Looks for a newer config of the pool and a newer release of its plugin, if
-    /// it is time: beside the event, which goes on with what is here.
-    fn start_refresh(&self, pool: &UserPoolId, plugin: &PluginRef) {
-        if self.pools.is_due(pool) {
-            let (pools, plugins) = (Arc::clone(&self.pools), Arc::clone(&self.plugins));
-            let pool = pool.clone();
-            self.background
-                .start(async move { refresh_config(&pools, &plugins, pool).await });
-        }
-        if self.plugins.is_due(plugin) {
-            let (plugins, plugin) = (Arc::clone(&self.plugins), plugin.clone());
-            self.background
-                .start(async move { refresh_plugin(&plugins, plugin).await });
-        }
-    }
-
-    /// Waits until what goes on beside the events is done, so long at most: for a
-    /// process that sleeps between two events.
+    /// Waits until the background is idle, for `at_most`: for a process that sleeps
+    /// between two events.
     pub async fn settle(&self, at_most: Duration) {
-        self.background.settle(at_most).await;
+        self.sources.settle(at_most).await;
     }
 
-    /// What has happened beside the events since this was last asked.
+    /// What happened in the background since the last call.
     pub fn notices(&self) -> Vec<Notice> {
-        self.background.notices()
-    }
-}
-
-/// What the work gives, or that there was no time for it.
-async fn within<T>(
-    until: Instant,
-    what: &'static str,
-    work: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
-    let in_time = timeout_at(until, work).await;
-    in_time.unwrap_or(Err(Failure::Late { what }))
-}
-
-/// A config counts as good only if its plugin can be loaded.
-async fn refresh_config(pools: &Pools, plugins: &Plugins, pool: UserPoolId) -> Option<Notice> {
-    let newer = async {
-        let Some(newer) = pools.newer(&pool).await? else {
-            return Ok(false);
-        };
-        plugins.prepare(&newer.config().plugin).await?;
-        pools.accept(&pool, newer);
-        Ok(true)
-    };
-    match newer.await {
-        Ok(changed) => changed.then_some(Notice::NewConfig(pool)),
-        Err(failure) => Some(Notice::ConfigKept(pool, failure)),
-    }
-}
-
-async fn refresh_plugin(plugins: &Plugins, plugin: PluginRef) -> Option<Notice> {
-    match plugins.refresh(&plugin).await {
-        Ok(component) => component.map(|component| Notice::NewRelease(plugin, component)),
-        Err(failure) => Some(Notice::ReleaseKept(plugin, failure)),
+        self.sources.notices()
     }
 }

@@ -34,7 +34,8 @@
 //! | [`releases`] | a plugin's name | its live release, its history, its machine code |
 //! | [`pools`] | a pool's id | its config, kept and refreshed |
 //! | [`plugins`] | a name in a config | a loaded plugin, kept and refreshed |
-//! | [`host`] | an event | an [`outcome::Outcome`] or a [`outcome::Failure`] |
+//! | `sources` | a pool's id, a plugin's name | both, up to date |
+//! | [`host`] | an event | an [`failure::Outcome`] or a [`failure::Failure`] |
 //! | [`dead_letters`] | an event that could not be written | a blob that holds it whole |
 //! | [`replay`] | a dead letter | the item, and no letter any more |
 //! | [`report`], [`notice`] | what happened in an event, or beside it | a log line |
@@ -46,7 +47,8 @@
 //!
 //! - `event`, `item` and `config` do no IO and know none of the modules below
 //!   them. `plugin`, `blobs` and `store` do not know each other. `releases`,
-//!   `pools` and `plugins` bring them together, and only `host` knows all of them.
+//!   `pools` and `plugins` bring them together, `sources` refreshes those two, and
+//!   `host` knows `sources` and the store.
 //! - An [`item::Item`] that exists keeps DynamoDB's rules. A store gets nothing else.
 //! - A plugin never names a table, and never gets past the check of the
 //!   partition key: the pool's config alone says what that must equal.
@@ -81,12 +83,13 @@ mod cache;
 pub mod cognito;
 pub mod config;
 pub mod dead_letters;
+mod delivery;
 pub mod digest;
 pub mod event;
+pub mod failure;
 pub mod host;
 pub mod item;
 pub mod notice;
-pub mod outcome;
 pub mod plugin;
 pub mod plugins;
 pub mod pools;
@@ -96,5 +99,6 @@ pub mod release;
 pub mod releases;
 pub mod replay;
 pub mod report;
+mod sources;
 pub mod store;
 pub mod timestamp;

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::config::PluginRef;
 use crate::digest::Digest;
 use crate::event::UserPoolId;
-use crate::outcome::Failure;
+use crate::failure::Failure;
 use crate::report::json;
 
 /// A change that was found between two events, for the log.

@@ -16,7 +16,7 @@ use crate::blobs::ETag;
 use crate::cache::Cache;
 use crate::config::{ConfigError, HostConfig, PluginName, PluginRef};
 use crate::digest::Digest;
-use crate::outcome::Failure;
+use crate::failure::Failure;
 use crate::plugin::{
     Artifact, ArtifactFiles, BUILTIN, ENGINE, Loader, Plugin, PluginError, TARGET,
 };
@@ -143,11 +143,11 @@ impl Plugins {
         Ok(loaded)
     }
 
-    /// Whether it is time to look at a plugin's live release again. Says yes
-    /// once; then [`Plugins::refresh`] is to be called.
-    pub fn is_due(&self, plugin: &PluginRef) -> bool {
-        let published = self.published.as_ref();
-        plugin.pin.is_none() && published.is_some_and(|published| published.loaded.is_due(plugin))
+    /// Returns true to one caller per TTL; that caller must call
+    /// [`Plugins::refresh`]. A pinned or built-in plugin is never refreshed.
+    pub fn claim_refresh(&self, plugin: &PluginRef) -> bool {
+        let published = self.published.as_ref().filter(|_| plugin.pin.is_none());
+        published.is_some_and(|published| published.loaded.claim_refresh(plugin))
     }
 
     /// Loads the plugin of a newer config before the config is used: in the

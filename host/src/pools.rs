@@ -11,7 +11,7 @@ use crate::config::{
     has_settings,
 };
 use crate::event::UserPoolId;
-use crate::outcome::Failure;
+use crate::failure::Failure;
 
 /// What a config takes in memory beside its text, in bytes.
 const ENTRY_BYTES: u64 = 1024;
@@ -93,10 +93,9 @@ impl Pools {
         Ok(Arc::clone(&file.value.config))
     }
 
-    /// Whether it is time to look at a pool's config again. Says yes once; then
-    /// [`Pools::newer`] is to be called.
-    pub fn is_due(&self, pool: &UserPoolId) -> bool {
-        self.files.is_due(pool)
+    /// Returns true to one caller per TTL; that caller must call [`Pools::newer`].
+    pub fn claim_refresh(&self, pool: &UserPoolId) -> bool {
+        self.files.claim_refresh(pool)
     }
 
     /// Reads a pool's config again, if it has changed; [`Pools::accept`] takes it
@@ -203,7 +202,7 @@ impl Pools {
     }
 
     async fn refresh_defaults(&self) -> Result<(), Failure> {
-        if !self.defaults.is_due(&()) {
+        if !self.defaults.claim_refresh(&()) {
             return Ok(());
         }
         let known = self.defaults().await?;

@@ -16,7 +16,7 @@ use std::time::SystemTime;
 
 use crate::config::{PluginName, PublishLimits, Settings};
 use crate::digest::Digest;
-use crate::outcome::with_causes;
+use crate::failure::with_causes;
 use crate::plugin::{Artifact, ENGINE, TARGET, WORLD, is_builtin};
 use crate::release::{ArtifactEntry, Live, Rejection, Release};
 use crate::releases::{ReleaseError, Releases};

@@ -9,10 +9,10 @@ use crate::blobs::Key;
 use crate::config::Write;
 use crate::dead_letters::{DeadLetter, DeadLetterError, DeadLetters};
 use crate::event::PostConfirmation;
+use crate::failure::Class;
 use crate::host::{Host, Outcome, User};
-use crate::outcome::Class;
 use crate::report::Report;
-use crate::store::{Existing, ItemStore};
+use crate::store::Existing;
 
 /// How long one letter may take: nobody waits at the other end.
 const TIME: Duration = Duration::from_secs(10);
@@ -67,8 +67,8 @@ pub enum Replayed {
 }
 
 /// Replays the letter with this key.
-pub async fn replay<I: ItemStore>(
-    host: &Host<I>,
+pub async fn replay(
+    host: &Host,
     letters: &DeadLetters,
     key: &Key,
     filter: Filter,

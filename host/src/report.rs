@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use crate::config::{OnFailure, PluginName, TableName};
+use crate::config::{OnFailure, PluginName, PluginRef, TableName};
 use crate::digest::Digest;
 use crate::event::{EventError, UserPoolId};
+use crate::failure::{Failure, Outcome, Skip};
 use crate::item::Item;
-use crate::outcome::{Failure, Outcome, Skip};
-use crate::plugin::LogLine;
+use crate::plugin::{LogLine, Mapping, Plugin, PluginError, Run};
 use crate::store::Existing;
 
 /// So many attributes are named in a log line, each by so many bytes.
@@ -116,6 +116,20 @@ impl Trace {
             kept,
             trace: self,
         }
+    }
+
+    /// The plugin is loaded, or could not be.
+    pub(crate) fn loaded(&mut self, reference: &PluginRef, plugin: Option<&Plugin>) {
+        let name = plugin.map_or(&reference.name, Plugin::name);
+        self.plugin = Some(name.clone());
+        self.component = plugin.and_then(Plugin::component);
+    }
+
+    /// The plugin has run.
+    pub(crate) fn ran(&mut self, run: Run) -> Result<Mapping, PluginError> {
+        self.fuel = run.fuel;
+        self.log = run.log;
+        run.mapping
     }
 
     pub(crate) fn time<T>(&mut self, step: Step, work: impl FnOnce() -> T) -> T {

@@ -8,12 +8,15 @@ pub mod sqlite;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
-use std::future::Future;
+use std::pin::Pin;
 
 use tokio::time::Instant;
 
 use crate::config::{Table, Write};
 use crate::item::Item;
+
+/// A call of a store, on its way. A call is large, so it is on the heap.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// A store of items by table and partition key.
 pub trait ItemStore: Send + Sync {
@@ -23,13 +26,13 @@ pub trait ItemStore: Send + Sync {
     /// [`Write::Replace`] replaces it. Either way the table then holds exactly
     /// one item under the key. Where the call fails, it may hold this one: to put
     /// it again is harmless.
-    fn put(
-        &self,
-        table: &Table,
-        item: &Item,
+    fn put<'a>(
+        &'a self,
+        table: &'a Table,
+        item: &'a Item,
         write: Write,
         until: Instant,
-    ) -> impl Future<Output = Result<Put, StoreError>> + Send;
+    ) -> BoxFuture<'a, Put>;
 }
 
 /// A store whose items can be read: for the command line. The trigger only writes.
@@ -37,21 +40,21 @@ pub trait ItemStore: Send + Sync {
 pub trait ItemReader: ItemStore {
     /// How the item under this one's partition key compares to it; none if there
     /// is no item.
-    fn compare(
-        &self,
-        table: &Table,
-        item: &Item,
+    fn compare<'a>(
+        &'a self,
+        table: &'a Table,
+        item: &'a Item,
         until: Instant,
-    ) -> impl Future<Output = Result<Option<Existing>, StoreError>> + Send;
+    ) -> BoxFuture<'a, Option<Existing>>;
 
     /// Some partition keys of a table, at most `limit`: the first ones, or those
     /// after `after`, in an order of the store's own.
-    fn keys(
-        &self,
-        table: &Table,
+    fn keys<'a>(
+        &'a self,
+        table: &'a Table,
         after: Option<String>,
         limit: u16,
-    ) -> impl Future<Output = Result<Keys, StoreError>> + Send;
+    ) -> BoxFuture<'a, Keys>;
 }
 
 /// Some partition keys of a table.

@@ -15,7 +15,7 @@ use poolhook::item::Item;
 use poolhook::plugin::Mapping;
 use poolhook::plugins::Plugins;
 use poolhook::pools::Pools;
-use poolhook::store::{ItemStore, Put, StoreError};
+use poolhook::store::{BoxFuture, ItemStore, Put};
 use tokio::runtime::Runtime;
 use tokio::time::Instant as Until;
 
@@ -172,7 +172,7 @@ fn events(one: &Path, many: &Path, rounds: usize) -> Result<Pair, Box<dyn Error>
         Ok(Host::new(
             open(&runtime, folder)?,
             Plugins::builtin()?,
-            Nowhere,
+            Arc::new(Nowhere),
         ))
     };
     let (one, many) = (host(one)?, host(many)?);
@@ -202,7 +202,7 @@ fn events(one: &Path, many: &Path, rounds: usize) -> Result<Pair, Box<dyn Error>
 
 pub(crate) fn handle(
     runtime: &Runtime,
-    host: &Host<Nowhere>,
+    host: &Host,
     events: &[Event],
 ) -> Result<(), Box<dyn Error>> {
     for event in events {
@@ -219,8 +219,8 @@ pub(crate) fn handle(
 pub(crate) struct Nowhere;
 
 impl ItemStore for Nowhere {
-    async fn put(&self, _: &Table, _: &Item, _: Write, _: Until) -> Result<Put, StoreError> {
-        Ok(Put::Written)
+    fn put<'a>(&'a self, _: &'a Table, _: &'a Item, _: Write, _: Until) -> BoxFuture<'a, Put> {
+        Box::pin(async { Ok(Put::Written) })
     }
 }
 

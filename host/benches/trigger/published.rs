@@ -183,7 +183,7 @@ fn pair(folder: &Path, rounds: usize) -> Result<Pair, Box<dyn Error>> {
 }
 
 /// A host that holds all that it has loaded, and looks for nothing newer.
-fn host(runtime: &Runtime, config: &Path, blobs: &Path) -> Result<Host<Nowhere>, Box<dyn Error>> {
+fn host(runtime: &Runtime, config: &Path, blobs: &Path) -> Result<Host, Box<dyn Error>> {
     let host_config = HostConfig {
         refresh_seconds: 86_400,
         plugin_memory_bytes: 1 << 30,
@@ -192,7 +192,11 @@ fn host(runtime: &Runtime, config: &Path, blobs: &Path) -> Result<Host<Nowhere>,
     let releases = Releases::new(Arc::new(Dir::open(blobs)?));
     let files = ArtifactFiles::open(blobs.with_file_name("many-files"), 1 << 30)?;
     let plugins = Plugins::builtin()?.with_published(releases, Some(files), &host_config);
-    Ok(Host::new(open(runtime, config)?, plugins, Nowhere))
+    Ok(Host::new(
+        open(runtime, config)?,
+        plugins,
+        Arc::new(Nowhere),
+    ))
 }
 
 fn event_row(table: &mut Table, Pair { one, many }: Pair) {

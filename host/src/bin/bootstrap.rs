@@ -38,6 +38,7 @@ use poolhook::blobs::s3::Patience;
 use poolhook::blobs::{Location, Places};
 use poolhook::config::{ConfigError, HostConfig};
 use poolhook::dead_letters::DeadLetters;
+use poolhook::failure::Class;
 use poolhook::host::{Failure, Host};
 use poolhook::plugin::{ArtifactFiles, Loader};
 use poolhook::plugins::Plugins;
@@ -115,7 +116,7 @@ async fn serve() -> Result<(), Error> {
     Runtime::new(unused).layer(answer).run().await
 }
 
-async fn host() -> Result<Host<DynamoDb>, Failure> {
+async fn host() -> Result<Host, Failure> {
     let Place { host, letters } = place().await?;
     Ok(match letters {
         Some(letters) => host.with_dead_letters(letters),
@@ -125,7 +126,7 @@ async fn host() -> Result<Host<DynamoDb>, Failure> {
 
 /// What the environment names.
 struct Place {
-    host: Host<DynamoDb>,
+    host: Host,
     letters: Option<DeadLetters>,
 }
 
@@ -134,7 +135,7 @@ async fn place() -> Result<Place, Failure> {
     let places = Places::new(&aws, Patience::SignUp);
     let pools = Pools::open(places.open(&config_location()?)?).await?;
     let plugins = Plugins::with_loader(Loader::for_one_thread()?)?;
-    let items = DynamoDb::new(&aws);
+    let items = Arc::new(DynamoDb::new(&aws));
     let Some(location) = env::var_os(BLOBS) else {
         let host = Host::new(pools, plugins, items);
         let letters = None;
@@ -181,11 +182,7 @@ struct Trigger {
 }
 
 impl Trigger {
-    async fn answer(
-        &self,
-        host: &Host<DynamoDb>,
-        invocation: LambdaInvocation,
-    ) -> Result<(), Error> {
+    async fn answer(&self, host: &Host, invocation: LambdaInvocation) -> Result<(), Error> {
         let LambdaInvocation {
             parts,
             body,
@@ -215,6 +212,7 @@ impl Trigger {
                 "requestId": request_id,
                 "outcome": "failed",
                 "error": panicked.error_type,
+                "class": Class::Host.as_str(),
             });
             println!("{line}");
             Some(panicked)

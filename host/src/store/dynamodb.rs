@@ -16,7 +16,7 @@ use aws_sdk_dynamodb::types::{
 };
 use tokio::time::{Instant, timeout_at};
 
-use super::{Existing, ItemStore, Put, StoreError};
+use super::{BoxFuture, Existing, ItemStore, Put, StoreError};
 use crate::aws::SdkConfig;
 use crate::config::{Table, Write};
 use crate::item::{AttributeValue, Item, Number};
@@ -70,13 +70,13 @@ impl DynamoDb {
 }
 
 impl ItemStore for DynamoDb {
-    async fn put(
-        &self,
-        table: &Table,
-        item: &Item,
+    fn put<'a>(
+        &'a self,
+        table: &'a Table,
+        item: &'a Item,
         write: Write,
         until: Instant,
-    ) -> Result<Put, StoreError> {
+    ) -> BoxFuture<'a, Put> {
         let attributes = item.attributes().iter();
         let mut request = self
             .client(&table.region)
@@ -93,12 +93,13 @@ impl ItemStore for DynamoDb {
                 .expression_attribute_names("#key", &table.partition_key)
                 .return_values_on_condition_check_failure(ReturnOld::AllOld);
         }
-        // Boxed, as the future is large and would be copied on its way to be polled.
-        match timeout_at(until, Box::pin(request.send())).await {
-            Ok(Ok(_)) => Ok(Put::Written),
-            Ok(Err(error)) => not_written(table, item, error),
-            Err(_) => Err(late(table)),
-        }
+        Box::pin(async move {
+            match timeout_at(until, request.send()).await {
+                Ok(Ok(_)) => Ok(Put::Written),
+                Ok(Err(error)) => not_written(table, item, error),
+                Err(_) => Err(late(table)),
+            }
+        })
     }
 }
 
@@ -118,12 +119,12 @@ impl DynamoDb {
 
 #[cfg(feature = "cli")]
 impl super::ItemReader for DynamoDb {
-    async fn compare(
-        &self,
-        table: &Table,
-        item: &Item,
+    fn compare<'a>(
+        &'a self,
+        table: &'a Table,
+        item: &'a Item,
         until: Instant,
-    ) -> Result<Option<Existing>, StoreError> {
+    ) -> BoxFuture<'a, Option<Existing>> {
         let key = item.attributes().get(&table.partition_key);
         let request = self
             .client(&table.region)
@@ -131,24 +132,26 @@ impl super::ItemReader for DynamoDb {
             .table_name(table.name.as_str())
             .set_key(key.map(|key| [(table.partition_key.clone(), sdk(key))].into()))
             .consistent_read(true);
-        let answer = timeout_at(until, request.send()).await;
-        let answer = answer.map_err(|_| late(table))?;
-        let answer = answer.map_err(|error| failed("GetItem", table, error))?;
-        Ok(answer.item.map(|there| {
-            attributes(&there).map_or(Existing::Unknown, |there| {
-                Existing::compare(&there, item.attributes(), AttributeValue::is_same)
-            })
-        }))
+        Box::pin(async move {
+            let answer = timeout_at(until, request.send()).await;
+            let answer = answer.map_err(|_| late(table))?;
+            let answer = answer.map_err(|error| failed("GetItem", table, error))?;
+            Ok(answer.item.map(|there| {
+                attributes(&there).map_or(Existing::Unknown, |there| {
+                    Existing::compare(&there, item.attributes(), AttributeValue::is_same)
+                })
+            }))
+        })
     }
 
-    async fn keys(
-        &self,
-        table: &Table,
+    fn keys<'a>(
+        &'a self,
+        table: &'a Table,
         after: Option<String>,
         limit: u16,
-    ) -> Result<super::Keys, StoreError> {
+    ) -> BoxFuture<'a, super::Keys> {
         let name = &table.partition_key;
-        let answer = self
+        let request = self
             .client(&table.region)
             .scan()
             .table_name(table.name.as_str())
@@ -157,12 +160,14 @@ impl super::ItemReader for DynamoDb {
             .set_exclusive_start_key(after.map(|key| [(name.clone(), Sdk::S(key))].into()))
             .limit(limit.into())
             .consistent_read(true);
-        let answer = answer.send().await;
-        let answer = answer.map_err(|error| failed("Scan", table, error))?;
-        let key = |item: &HashMap<String, Sdk>| item.get(name)?.as_s().ok().cloned();
-        Ok(super::Keys {
-            next: answer.last_evaluated_key().and_then(key),
-            keys: answer.items().iter().filter_map(key).collect(),
+        Box::pin(async move {
+            let answer = request.send().await;
+            let answer = answer.map_err(|error| failed("Scan", table, error))?;
+            let key = |item: &HashMap<String, Sdk>| item.get(name)?.as_s().ok().cloned();
+            Ok(super::Keys {
+                next: answer.last_evaluated_key().and_then(key),
+                keys: answer.items().iter().filter_map(key).collect(),
+            })
         })
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 use tokio::time::Instant;
 
-use super::{Existing, ItemReader, ItemStore, Keys, Put, StoreError};
+use super::{BoxFuture, Existing, ItemReader, ItemStore, Keys, Put, StoreError};
 use crate::config::{Table, Write};
 use crate::item::{AttributeValue, Item};
 
@@ -94,14 +94,8 @@ impl Sqlite {
     }
 }
 
-impl ItemStore for Sqlite {
-    async fn put(
-        &self,
-        table: &Table,
-        item: &Item,
-        write: Write,
-        _until: Instant,
-    ) -> Result<Put, StoreError> {
+impl Sqlite {
+    fn put_now(&self, table: &Table, item: &Item, write: Write) -> Result<Put, StoreError> {
         let key = key(table, item)?;
         let item = serde_json::to_string(item).map_err(unavailable)?;
         let statement = match write {
@@ -123,21 +117,14 @@ impl ItemStore for Sqlite {
         let existing = there.map_or(Existing::Unknown, |there| compare(&there, &item));
         Ok(Put::AlreadyThere(existing))
     }
-}
 
-impl ItemReader for Sqlite {
-    async fn compare(
-        &self,
-        table: &Table,
-        item: &Item,
-        _until: Instant,
-    ) -> Result<Option<Existing>, StoreError> {
+    fn compare_now(&self, table: &Table, item: &Item) -> Result<Option<Existing>, StoreError> {
         let there = there(&self.connection(), table, key(table, item)?)?;
         let item = serde_json::to_string(item).map_err(unavailable)?;
         Ok(there.map(|there| compare(&there, &item)))
     }
 
-    async fn keys(
+    fn keys_now(
         &self,
         table: &Table,
         after: Option<String>,
@@ -160,6 +147,38 @@ impl ItemReader for Sqlite {
         let full = keys.len() == usize::from(limit);
         let next = keys.last().filter(|_| full).cloned();
         Ok(Keys { keys, next })
+    }
+}
+
+impl ItemStore for Sqlite {
+    fn put<'a>(
+        &'a self,
+        table: &'a Table,
+        item: &'a Item,
+        write: Write,
+        _: Instant,
+    ) -> BoxFuture<'a, Put> {
+        Box::pin(async move { self.put_now(table, item, write) })
+    }
+}
+
+impl ItemReader for Sqlite {
+    fn compare<'a>(
+        &'a self,
+        table: &'a Table,
+        item: &'a Item,
+        _: Instant,
+    ) -> BoxFuture<'a, Option<Existing>> {
+        Box::pin(async move { self.compare_now(table, item) })
+    }
+
+    fn keys<'a>(
+        &'a self,
+        table: &'a Table,
+        after: Option<String>,
+        limit: u16,
+    ) -> BoxFuture<'a, Keys> {
+        Box::pin(async move { self.keys_now(table, after, limit) })
     }
 }
 

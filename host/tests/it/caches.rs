@@ -9,7 +9,6 @@ use poolhook::host::Host;
 use poolhook::plugin::precompile;
 use poolhook::plugins::ENTRY_BYTES;
 use poolhook::report::Report;
-use poolhook::store::sqlite::Sqlite;
 use serde_json::Value;
 
 use crate::hostile::plugin_name;
@@ -285,7 +284,7 @@ fn no_event_waits_for_a_refresh() {
 /// A host, some time later.
 struct Later<'a> {
     lab: &'a Lab,
-    host: Host<Sqlite>,
+    host: Host,
 }
 
 impl Later<'_> {

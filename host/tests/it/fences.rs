@@ -55,7 +55,7 @@ const FENCES: &[(&str, &[&str])] = &[
             "replay.rs",
             "blobs/",
             "dead_letters.rs",
-            "outcome.rs",
+            "failure.rs",
             "plugins.rs",
             "pools.rs",
             "publish/",
@@ -66,7 +66,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ),
     (
         "crate::store",
-        &["replay.rs", "report.rs", "store/", "host.rs", "outcome.rs"],
+        &["replay.rs", "report.rs", "store/", "host.rs", "failure.rs"],
     ),
     (
         "crate::plugin::",
@@ -77,8 +77,9 @@ const FENCES: &[(&str, &[&str])] = &[
             "publish.rs",
             "publish/",
             "host.rs",
-            "outcome.rs",
+            "failure.rs",
             "report.rs",
+            "sources.rs",
         ],
     ),
     (
@@ -93,11 +94,11 @@ const FENCES: &[(&str, &[&str])] = &[
     ),
     (
         "crate::releases::",
-        &["outcome.rs", "plugins.rs", "publish.rs", "publish/"],
+        &["failure.rs", "plugins.rs", "publish.rs", "publish/"],
     ),
     ("crate::cache", &["plugins.rs", "pools.rs"]),
     (
-        "crate::outcome",
+        "crate::failure",
         &[
             "dead_letters.rs",
             "replay.rs",
@@ -107,11 +108,14 @@ const FENCES: &[(&str, &[&str])] = &[
             "pools.rs",
             "publish.rs",
             "report.rs",
+            "sources.rs",
         ],
     ),
+    ("crate::background", &["sources.rs"]),
+    ("crate::sources", &["host.rs"]),
     ("crate::dead_letters", &["host.rs", "replay.rs"]),
-    ("crate::pools", &["host.rs"]),
-    ("crate::plugins", &["host.rs"]),
+    ("crate::pools", &["host.rs", "sources.rs"]),
+    ("crate::plugins", &["host.rs", "sources.rs"]),
     ("crate::report", &["replay.rs", "host.rs", "notice.rs"]),
 ];
 

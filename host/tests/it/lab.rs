@@ -116,24 +116,25 @@ impl Lab {
     }
 
     /// A host that has just started, and maps machine code from [`Lab::cache`].
-    pub(crate) fn host(&self) -> Host<Sqlite> {
+    pub(crate) fn host(&self) -> Host {
         let files = ArtifactFiles::open(self.cache(), 256 << 20).unwrap();
         self.host_with(Some(files))
     }
 
-    pub(crate) fn host_with(&self, files: Option<ArtifactFiles>) -> Host<Sqlite> {
+    pub(crate) fn host_with(&self, files: Option<ArtifactFiles>) -> Host {
         let pools = Pools::open(Arc::clone(&self.config) as _);
         let pools = self.runtime.block_on(pools).unwrap();
         let plugins = Plugins::builtin().unwrap();
         let plugins = plugins.with_published(self.releases(), files, pools.host_config());
-        Host::new(pools, plugins, Sqlite::open(&self.place.store()).unwrap())
+        let items = Sqlite::open(&self.place.store()).unwrap();
+        Host::new(pools, plugins, Arc::new(items))
     }
 
     pub(crate) fn cache(&self) -> PathBuf {
         self.place.path().join("cache")
     }
 
-    pub(crate) fn handle(&self, host: &Host<Sqlite>, raw: &[u8]) -> Report {
+    pub(crate) fn handle(&self, host: &Host, raw: &[u8]) -> Report {
         let work = host.handle(host.deliver(raw, Duration::MAX));
         self.runtime.block_on(work)
     }

@@ -91,13 +91,13 @@ impl Place {
         self.0.path()
     }
 
-    pub(crate) fn host(&self) -> Host<Sqlite> {
+    pub(crate) fn host(&self) -> Host {
         self.host_with(Plugins::builtin().unwrap())
     }
 
-    pub(crate) fn host_with(&self, plugins: Plugins) -> Host<Sqlite> {
+    pub(crate) fn host_with(&self, plugins: Plugins) -> Host {
         let store = Sqlite::open(&self.store()).unwrap();
-        Host::new(self.pools().unwrap(), plugins, store)
+        Host::new(self.pools().unwrap(), plugins, Arc::new(store))
     }
 
     pub(crate) fn pools(&self) -> Result<Pools, Failure> {
@@ -191,7 +191,7 @@ pub(crate) fn http() -> ureq::Agent {
 }
 
 /// Runs one event.
-pub(crate) fn handle(host: &Host<Sqlite>, raw: &[u8]) -> Report {
+pub(crate) fn handle(host: &Host, raw: &[u8]) -> Report {
     block_on(host.handle(host.deliver(raw, Duration::MAX)))
 }
 

@@ -8,7 +8,6 @@ use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
 use poolhook::dead_letters::DeadLetters;
 use poolhook::host::Host;
 use poolhook::replay::{Filter, How, Replayed, replay};
-use poolhook::store::dynamodb::DynamoDb;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use tokio::time::{MissedTickBehavior, interval};
@@ -34,11 +33,7 @@ pub(crate) async fn serve(place: Place) -> Result<(), Error> {
 }
 
 /// Replays as many as there is time for; the next call goes on.
-async fn replay_all(
-    host: &Host<DynamoDb>,
-    letters: &DeadLetters,
-    context: &Context,
-) -> Result<Value, Error> {
+async fn replay_all(host: &Host, letters: &DeadLetters, context: &Context) -> Result<Value, Error> {
     let filter = Filter {
         retryable: true,
         ..Filter::default()

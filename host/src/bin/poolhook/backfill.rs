@@ -4,12 +4,11 @@ mod checkpoint;
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
-use poolhook::aws::{self, SdkConfig};
 use poolhook::cognito::CognitoError;
-use poolhook::store::dynamodb::DynamoDb;
-use poolhook::store::{ItemReader, ItemStore};
+use poolhook::store::ItemStore;
 use serde_json::json;
 
 use crate::Exit;
@@ -58,39 +57,19 @@ fn share(text: &str) -> Result<f64, &'static str> {
 impl Options {
     pub(crate) fn run(&self) -> anyhow::Result<Exit> {
         block_on_all_cores(async {
-            let shared = aws::config().await;
-            if self.users.items.dynamodb {
-                let store = DynamoDb::new(&shared);
-                let rate = self.users.rate(self.capacity_share, Some(&store)).await?;
-                return self.fill(&shared, store, rate).await;
-            }
-            let rate = self.users.rate(self.capacity_share, None).await?;
-            self.fill(&shared, self.users.items.embedded()?, rate).await
+            let rate = self.users.rate(self.capacity_share).await?;
+            let store = self.users.items.open().await?;
+            let write = false;
+            let items: Arc<dyn ItemStore> = if self.dry_run {
+                Arc::new(Look { store, write })
+            } else {
+                store
+            };
+            self.backfill(items, rate).await
         })
     }
 
-    async fn fill<S: ItemReader + 'static>(
-        &self,
-        shared: &SdkConfig,
-        store: S,
-        rate: f64,
-    ) -> anyhow::Result<Exit> {
-        if self.dry_run {
-            let look = Look {
-                store,
-                write: false,
-            };
-            return self.backfill(shared, look, rate).await;
-        }
-        self.backfill(shared, store, rate).await
-    }
-
-    async fn backfill<S: ItemStore + 'static>(
-        &self,
-        shared: &SdkConfig,
-        store: S,
-        rate: f64,
-    ) -> anyhow::Result<Exit> {
+    async fn backfill(&self, items: Arc<dyn ItemStore>, rate: f64) -> anyhow::Result<Exit> {
         let pool = &self.users.pool;
         let checkpoint = Checkpoint::new(self.checkpoint.as_deref(), pool);
         let (from, mut tally) = match self.earlier(&checkpoint)? {
@@ -99,9 +78,9 @@ impl Options {
         };
         // The config is read before the first user is listed.
         self.users.pool_config().await?;
-        let host = self.users.host(store).await?;
+        let host = self.users.host(items).await?;
         let resumed = from.is_some();
-        let (mut walk, progress) = self.users.walk(shared, host, rate, from).await?;
+        let (mut walk, progress) = self.users.walk(host, rate, from).await?;
         progress.set_position(tally.users);
         progress.reset_eta();
         let interrupt = Interrupt::listen();

@@ -10,7 +10,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use poolhook::blobs::{Key, Listed};
 use poolhook::dead_letters::{DeadLetter, DeadLetters};
 use poolhook::event::UserPoolId;
-use poolhook::outcome::Class;
+use poolhook::failure::Class;
 use poolhook::replay::Filter;
 use serde_json::json;
 
@@ -64,6 +64,7 @@ enum ClassName {
     Plugin,
     /// AWS's.
     Store,
+    Host,
 }
 
 fn pool(id: &str) -> Result<UserPoolId, String> {
@@ -88,6 +89,7 @@ impl Selection {
                 ClassName::Config => Class::Config,
                 ClassName::Plugin => Class::Plugin,
                 ClassName::Store => Class::Store,
+                ClassName::Host => Class::Host,
             }),
             retryable: self.retryable,
         }

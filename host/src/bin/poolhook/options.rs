@@ -3,6 +3,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -15,6 +16,8 @@ use poolhook::plugins::Plugins;
 use poolhook::pools::Pools;
 use poolhook::publish::Publisher;
 use poolhook::releases::Releases;
+use poolhook::store::ItemReader;
+use poolhook::store::dynamodb::DynamoDb;
 use poolhook::store::sqlite::Sqlite;
 
 /// Where the pools' configuration lies.
@@ -79,6 +82,15 @@ pub(crate) struct Items {
 
 impl Items {
     /// The embedded store; its file is made if it is not there.
+    /// The store that items are written to.
+    pub(crate) async fn open(&self) -> anyhow::Result<Arc<dyn ItemReader>> {
+        Ok(if self.dynamodb {
+            Arc::new(DynamoDb::new(&aws::config().await))
+        } else {
+            Arc::new(self.embedded()?)
+        })
+    }
+
     pub(crate) fn embedded(&self) -> anyhow::Result<Sqlite> {
         Sqlite::open(&self.store).with_context(|| self.store.display().to_string())
     }

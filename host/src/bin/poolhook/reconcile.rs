@@ -3,11 +3,9 @@
 mod orphans;
 
 use std::io::{self, Write as _};
+use std::sync::Arc;
 
 use clap::Args;
-use poolhook::aws::{self, SdkConfig};
-use poolhook::store::ItemReader;
-use poolhook::store::dynamodb::DynamoDb;
 use serde_json::json;
 
 use crate::Exit;
@@ -41,33 +39,21 @@ pub(crate) struct Options {
 
 impl Options {
     pub(crate) fn run(&self) -> anyhow::Result<Exit> {
-        block_on_all_cores(async {
-            let shared = aws::config().await;
-            if self.users.items.dynamodb {
-                let open = || Ok(DynamoDb::new(&shared));
-                return self.reconcile(&shared, open).await;
-            }
-            self.reconcile(&shared, || self.users.items.embedded())
-                .await
-        })
+        block_on_all_cores(self.reconcile())
     }
 
-    async fn reconcile<S: ItemReader + 'static>(
-        &self,
-        shared: &SdkConfig,
-        open: impl Fn() -> anyhow::Result<S>,
-    ) -> anyhow::Result<Exit> {
-        let rows = open()?;
+    async fn reconcile(&self) -> anyhow::Result<Exit> {
+        let rows = self.users.items.open().await?;
         // The rows come first: so a user who signs up meanwhile has no row among
         // them, and is not taken for an orphan.
-        let mut orphans = Orphans::read(&self.users, &rows).await?;
+        let mut orphans = Orphans::read(&self.users, &*rows).await?;
         let look = Look {
-            store: open()?,
+            store: Arc::clone(&rows),
             write: self.apply,
         };
-        let host = self.users.host(look).await?;
+        let host = self.users.host(Arc::new(look)).await?;
         let rate = self.users.rate.into();
-        let (mut walk, progress) = self.users.walk(shared, host, rate, None).await?;
+        let (mut walk, progress) = self.users.walk(host, rate, None).await?;
         let interrupt = Interrupt::listen();
         let missing = if self.apply { "written" } else { "missing" };
         let mut tally = Tally::default();
@@ -92,7 +78,7 @@ impl Options {
         progress.finish_and_clear();
         let orphaned = if complete { orphans.count() } else { None };
         if self.users.json && complete {
-            orphans.print(&self.users, &rows).await?;
+            orphans.print(&self.users, &*rows).await?;
         }
         self.summarize(&tally, orphaned, complete, orphans.why_not())?;
         let missing = if self.apply { 0 } else { tally.written };

@@ -5,12 +5,10 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
-use poolhook::aws;
 use poolhook::host::{Failure, Host, Outcome, Skip};
 use poolhook::plugin::PluginError;
 use poolhook::report::Report;
-use poolhook::store::dynamodb::DynamoDb;
-use poolhook::store::{Existing, ItemStore};
+use poolhook::store::Existing;
 use serde_json::json;
 
 use crate::Exit;
@@ -51,18 +49,17 @@ impl Options {
             let pools = self.config.open().await?;
             let releases = self.plugin.store.open().await?;
             let plugins = self.plugin.load(releases, pools.host_config())?;
-            if self.items.dynamodb {
-                let items = DynamoDb::new(&aws::config().await);
-                let host = Host::new(pools, plugins, items);
-                return self.handle_all(&host, "DynamoDB").await;
-            }
-            let host = Host::new(pools, plugins, self.items.embedded()?);
-            let file = self.items.store.display();
-            self.handle_all(&host, &file.to_string()).await
+            let host = Host::new(pools, plugins, self.items.open().await?);
+            self.handle_all(&host).await
         })
     }
 
-    async fn handle_all<I: ItemStore>(&self, host: &Host<I>, store: &str) -> anyhow::Result<Exit> {
+    async fn handle_all(&self, host: &Host) -> anyhow::Result<Exit> {
+        let store = if self.items.dynamodb {
+            "DynamoDB".to_owned()
+        } else {
+            self.items.store.display().to_string()
+        };
         let mut all_well = true;
         for file in &self.events {
             let raw = read(file).with_context(|| format!("cannot read {file}"))?;
@@ -71,7 +68,7 @@ impl Options {
             if self.json {
                 print_json(file, &report)?;
             } else {
-                print(file, store, &report)?;
+                print(file, &store, &report)?;
             }
         }
         Ok(Exit::of(all_well))

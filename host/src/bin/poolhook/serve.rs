@@ -17,13 +17,10 @@ use axum::{Router, serve};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::Args;
-use poolhook::aws;
 use poolhook::blobs::Location;
 use poolhook::dead_letters::DeadLetters;
 use poolhook::host::Host;
 use poolhook::releases::Releases;
-use poolhook::store::ItemStore;
-use poolhook::store::dynamodb::DynamoDb;
 use serde::de::IgnoredAny;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -83,14 +80,8 @@ impl Options {
             self.watch_uploads(&releases).await?;
             let letters = DeadLetters::new(releases.shared_blobs());
             let plugins = self.plugin.load(Some(releases), pools.host_config())?;
-            if self.items.dynamodb {
-                let items = DynamoDb::new(&aws::config().await);
-                let host = Host::new(pools, plugins, items);
-                self.serve(host.with_dead_letters(letters)).await
-            } else {
-                let host = Host::new(pools, plugins, self.items.embedded()?);
-                self.serve(host.with_dead_letters(letters)).await
-            }
+            let host = Host::new(pools, plugins, self.items.open().await?);
+            self.serve(host.with_dead_letters(letters)).await
         })
     }
 
@@ -104,7 +95,7 @@ impl Options {
         Ok(())
     }
 
-    async fn serve<I: ItemStore + 'static>(self, host: Host<I>) -> anyhow::Result<Exit> {
+    async fn serve(self, host: Host) -> anyhow::Result<Exit> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
         let listener = TcpListener::bind(address)
             .await
@@ -116,10 +107,7 @@ impl Options {
             in_hand: Mutex::default(),
         });
         let app = Router::new()
-            .route(
-                "/2015-03-31/functions/{name}/invocations",
-                post(invoke::<I>),
-            )
+            .route("/2015-03-31/functions/{name}/invocations", post(invoke))
             .layer(DefaultBodyLimit::max(MAX_PAYLOAD_BYTES))
             .with_state(Arc::clone(&function));
 
@@ -145,17 +133,17 @@ async fn ended() {
 }
 
 /// The one function that is served.
-struct Function<I> {
+struct Function {
     name: String,
-    host: Host<I>,
+    host: Host,
     requests: AtomicU64,
     /// Asynchronous invocations that are still running.
     in_hand: Mutex<JoinSet<()>>,
 }
 
 /// [Invoke](https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html).
-async fn invoke<I: ItemStore + 'static>(
-    State(function): State<Arc<Function<I>>>,
+async fn invoke(
+    State(function): State<Arc<Function>>,
     Path(name): Path<String>,
     headers: HeaderMap,
     request: Request,
@@ -171,7 +159,7 @@ async fn invoke<I: ItemStore + 'static>(
     response
 }
 
-impl<I: ItemStore + 'static> Function<I> {
+impl Function {
     async fn answer(
         self: &Arc<Self>,
         request_id: &str,

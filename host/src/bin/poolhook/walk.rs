@@ -12,7 +12,7 @@ use poolhook::cognito::{CognitoError, Page, PoolUser, UserPool};
 use poolhook::config::Write;
 use poolhook::host::{Failure, Host, User};
 use poolhook::report::Report;
-use poolhook::store::{ItemStore, StoreError};
+use poolhook::store::StoreError;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep};
 
@@ -32,8 +32,8 @@ const WAITS: [Duration; 5] = [
 ];
 
 /// A walk.
-pub(crate) struct Walk<S> {
-    host: Arc<Host<S>>,
+pub(crate) struct Walk {
+    host: Arc<Host>,
     pool: UserPool,
     requests: Pace,
     items: Pace,
@@ -67,10 +67,10 @@ pub(crate) enum Stopped {
     Task(#[source] JoinError),
 }
 
-impl<S: ItemStore + 'static> Walk<S> {
+impl Walk {
     /// From the page that the token asks for, or from the beginning.
     pub(crate) fn new(
-        host: Host<S>,
+        host: Host,
         pool: UserPool,
         requests: Pace,
         items: Pace,

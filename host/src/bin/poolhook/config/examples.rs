@@ -81,8 +81,7 @@ impl Example {
         let event = self.event(id)?;
         let (settings, limits) = (&config.settings, &config.limits);
         let trial = Trial::run(plugin, &event, received(), settings, limits, |item| {
-            let key = &config.table.partition_key;
-            item.check_partition_key(key, &config.partition_key(&event))
+            config.check_key(item, &event)
         });
         Ok(match (&trial.answer, &self.item, &self.error) {
             (Answer::Item(got), Some(item), _) => Difference::of_items(item, got)

@@ -1,11 +1,11 @@
 //! `poolhook dead-letters replay`: the way again, for events that failed on it.
 
 use std::io::{self, Write as _};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use poolhook::aws;
 use poolhook::blobs::Key;
 use poolhook::config::{Table, Write};
 use poolhook::dead_letters::DeadLetters;
@@ -13,8 +13,7 @@ use poolhook::host::{Host, Outcome};
 use poolhook::item::Item;
 use poolhook::replay::{How, Replayed, replay};
 use poolhook::report::Report;
-use poolhook::store::dynamodb::DynamoDb;
-use poolhook::store::{ItemStore, Put, StoreError};
+use poolhook::store::{BoxFuture, ItemStore, Put};
 use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
@@ -75,25 +74,17 @@ impl Options {
             let releases = self.plugin.store.existing().await?;
             let letters = DeadLetters::new(releases.shared_blobs());
             let plugins = self.plugin.load(Some(releases), pools.host_config())?;
-            if self.dry_run {
-                let host = Host::new(pools, plugins, Nowhere);
-                self.replay_all(&host, &letters).await
-            } else if self.items.dynamodb {
-                let items = DynamoDb::new(&aws::config().await);
-                let host = Host::new(pools, plugins, items);
-                self.replay_all(&host, &letters).await
+            let items: Arc<dyn ItemStore> = if self.dry_run {
+                Arc::new(Nowhere)
             } else {
-                let host = Host::new(pools, plugins, self.items.embedded()?);
-                self.replay_all(&host, &letters).await
-            }
+                self.items.open().await?
+            };
+            let host = Host::new(pools, plugins, items);
+            self.replay_all(&host, &letters).await
         })
     }
 
-    async fn replay_all<I: ItemStore>(
-        &self,
-        host: &Host<I>,
-        letters: &DeadLetters,
-    ) -> anyhow::Result<Exit> {
+    async fn replay_all(&self, host: &Host, letters: &DeadLetters) -> anyhow::Result<Exit> {
         let keys = self.selection.keys(letters).await?;
         let (filter, how) = (self.selection.filter(), self.how());
         let progress = ProgressBar::new(keys.len() as u64).with_style(
@@ -198,7 +189,7 @@ fn as_json(key: &Key, replayed: &Replayed) -> Option<Value> {
 struct Nowhere;
 
 impl ItemStore for Nowhere {
-    async fn put(&self, _: &Table, _: &Item, _: Write, _: Instant) -> Result<Put, StoreError> {
-        Ok(Put::Written)
+    fn put<'a>(&'a self, _: &'a Table, _: &'a Item, _: Write, _: Instant) -> BoxFuture<'a, Put> {
+        Box::pin(async { Ok(Put::Written) })
     }
 }

@@ -174,7 +174,7 @@ impl Subject {
         let Some(pool) = &self.pool else {
             return Ok(());
         };
-        item.check_partition_key(&pool.table.partition_key, &pool.partition_key(event))
+        pool.check_key(item, event)
     }
 }
 

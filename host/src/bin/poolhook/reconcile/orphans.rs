@@ -30,7 +30,7 @@ pub(super) struct Orphans {
 
 impl Orphans {
     /// Reads the rows' keys.
-    pub(super) async fn read<S: ItemReader>(users: &Users, store: &S) -> anyhow::Result<Self> {
+    pub(super) async fn read(users: &Users, store: &dyn ItemReader) -> anyhow::Result<Self> {
         let mut orphans = Self {
             pool: users.pool.clone(),
             config: users.pool_config().await?,
@@ -100,11 +100,7 @@ impl Orphans {
     }
 
     /// Prints the keys: they are read once more, if there are any.
-    pub(super) async fn print<S: ItemReader>(
-        &self,
-        users: &Users,
-        store: &S,
-    ) -> anyhow::Result<()> {
+    pub(super) async fn print(&self, users: &Users, store: &dyn ItemReader) -> anyhow::Result<()> {
         if self.count().unwrap_or_default() == 0 {
             return Ok(());
         }
@@ -124,10 +120,10 @@ impl Orphans {
         self.scan(users, store, print).await
     }
 
-    async fn scan<S: ItemReader>(
+    async fn scan(
         &self,
         users: &Users,
-        store: &S,
+        store: &dyn ItemReader,
         mut each: impl FnMut(&str) -> io::Result<()>,
     ) -> anyhow::Result<()> {
         let pace = Pace::new(users.rate.into());

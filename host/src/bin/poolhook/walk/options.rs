@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::bail;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use poolhook::aws::SdkConfig;
+use poolhook::aws;
 use poolhook::cognito::{PoolUser, UserPool};
 use poolhook::config::{PoolConfig, Table, Write};
 use poolhook::event::UserPoolId;
@@ -16,7 +16,7 @@ use poolhook::host::{Host, Outcome};
 use poolhook::item::Item;
 use poolhook::report::Report;
 use poolhook::store::dynamodb::DynamoDb;
-use poolhook::store::{Existing, ItemReader, ItemStore, Put, StoreError};
+use poolhook::store::{BoxFuture, Existing, ItemReader, ItemStore, Put};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -59,7 +59,7 @@ impl Users {
         Ok(self.config.open().await?.get(&self.pool).await?)
     }
 
-    pub(crate) async fn host<S: ItemStore>(&self, items: S) -> anyhow::Result<Host<S>> {
+    pub(crate) async fn host(&self, items: Arc<dyn ItemStore>) -> anyhow::Result<Host> {
         let pools = self.config.open().await?;
         let releases = self.plugin.store.open().await?;
         let plugins = self.plugin.load(releases, pools.host_config())?;
@@ -67,14 +67,13 @@ impl Users {
     }
 
     /// The walk, and its progress.
-    pub(crate) async fn walk<S: ItemStore + 'static>(
+    pub(crate) async fn walk(
         &self,
-        shared: &SdkConfig,
-        host: Host<S>,
+        host: Host,
         rate: f64,
         from: Option<String>,
-    ) -> anyhow::Result<(Walk<S>, ProgressBar)> {
-        let pool = UserPool::new(shared, &self.pool);
+    ) -> anyhow::Result<(Walk, ProgressBar)> {
+        let pool = UserPool::new(&aws::config().await, &self.pool);
         let estimated = pool.estimated_users().await;
         let estimated = estimated.map_err(super::Stopped::Cognito)?;
         let style = ProgressStyle::with_template("{bar:30} {pos}/{len} users {per_sec} {eta}");
@@ -87,19 +86,16 @@ impl Users {
 
     /// How many items a second there may be: so many, or a share of what the
     /// pool's table is provisioned with.
-    pub(crate) async fn rate(
-        &self,
-        capacity_share: Option<f64>,
-        dynamodb: Option<&DynamoDb>,
-    ) -> anyhow::Result<f64> {
+    pub(crate) async fn rate(&self, capacity_share: Option<f64>) -> anyhow::Result<f64> {
         let Some(share) = capacity_share else {
             return Ok(self.rate.into());
         };
-        let Some(dynamodb) = dynamodb else {
+        if !self.items.dynamodb {
             bail!(
                 "--capacity-share is for --dynamodb: the embedded store has no capacity to share"
             );
-        };
+        }
+        let dynamodb = DynamoDb::new(&aws::config().await);
         let table = &self.pool_config().await?.table;
         let Some(units) = dynamodb.write_capacity(table).await? else {
             let name = &table.name;
@@ -138,24 +134,26 @@ impl Interrupt {
 }
 
 /// A store that looks first: what a put would write, it writes only if asked to.
-pub(crate) struct Look<S> {
-    pub(crate) store: S,
+pub(crate) struct Look {
+    pub(crate) store: Arc<dyn ItemReader>,
     pub(crate) write: bool,
 }
 
-impl<S: ItemReader> ItemStore for Look<S> {
-    async fn put(
-        &self,
-        table: &Table,
-        item: &Item,
+impl ItemStore for Look {
+    fn put<'a>(
+        &'a self,
+        table: &'a Table,
+        item: &'a Item,
         _: Write,
         until: Instant,
-    ) -> Result<Put, StoreError> {
-        match self.store.compare(table, item, until).await? {
-            Some(existing) => Ok(Put::AlreadyThere(existing)),
-            None if self.write => self.store.put(table, item, Write::Create, until).await,
-            None => Ok(Put::Written),
-        }
+    ) -> BoxFuture<'a, Put> {
+        Box::pin(async move {
+            match self.store.compare(table, item, until).await? {
+                Some(existing) => Ok(Put::AlreadyThere(existing)),
+                None if self.write => self.store.put(table, item, Write::Create, until).await,
+                None => Ok(Put::Written),
+            }
+        })
     }
 }
 

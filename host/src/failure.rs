@@ -1,8 +1,10 @@
-//! The ends that an event can come to.
+//! How an event can end: what became of it, or why it failed and whose part that
+//! is.
 
 use std::error::Error;
 
 use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, timeout_at};
 
 use crate::blobs::BlobError;
 use crate::config::ConfigError;
@@ -89,6 +91,8 @@ pub enum Class {
     Plugin,
     /// AWS's.
     Store,
+    /// poolhook's own, or its machine's.
+    Host,
 }
 
 impl Class {
@@ -99,6 +103,7 @@ impl Class {
             Self::Config => "config",
             Self::Plugin => "plugin",
             Self::Store => "store",
+            Self::Host => "host",
         }
     }
 }
@@ -128,10 +133,8 @@ impl Failure {
         match self {
             Self::Event(_) => Class::Event,
             Self::Config(_) => Class::Config,
-            Self::Release(ReleaseError::Blobs(_))
-            | Self::Blobs(_)
-            | Self::Store(_)
-            | Self::Late { .. } => Class::Store,
+            Self::Release(ReleaseError::Blobs(_)) | Self::Blobs(_) | Self::Store(_) => Class::Store,
+            Self::Plugin(PluginError::Engine { .. }) | Self::Late { .. } => Class::Host,
             Self::Release(_) | Self::Plugin(_) | Self::Item(_) => Class::Plugin,
         }
     }
@@ -154,6 +157,16 @@ impl Failure {
     pub fn text(&self) -> String {
         with_causes(self)
     }
+}
+
+/// What the work gives, or that the time was over before it was done.
+pub(crate) async fn within<T>(
+    until: Instant,
+    what: &'static str,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let in_time = timeout_at(until, work).await;
+    in_time.unwrap_or(Err(Failure::Late { what }))
 }
 
 /// An error's text and those of its causes, each once.
