@@ -21,6 +21,7 @@ use wasm_smith::{Component, Config, Module};
 
 use crate::bootstrap::{Lambda, create_table};
 use crate::lab::{at, upload};
+use crate::releases::leb;
 use crate::servers;
 use crate::support::{Place, block_on, event, tests};
 
@@ -166,7 +167,7 @@ fn component(seed: u64, number: u64) -> Vec<u8> {
     let (header, sections) = template.split_at(8);
     let (length, digits) = unleb(&sections[1..]);
     let mut component = [header, &[1]].concat();
-    component.extend(leb(module.len()));
+    component.extend(leb(u32::try_from(module.len()).unwrap()));
     component.extend(module);
     component.extend(&sections[1 + digits + length..]);
     component
@@ -223,19 +224,6 @@ fn noise(seed: u64, number: u64) -> Vec<u8> {
     };
     let length = 512 + next() % 4096;
     (0..length).flat_map(|_| next().to_le_bytes()).collect()
-}
-
-fn leb(mut number: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    loop {
-        let low = u8::try_from(number & 0x7f).unwrap();
-        number >>= 7;
-        if number == 0 {
-            bytes.push(low);
-            return bytes;
-        }
-        bytes.push(low | 0x80);
-    }
 }
 
 /// A number, and how many bytes it takes.

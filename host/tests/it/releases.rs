@@ -790,7 +790,8 @@ fn section(to: &mut Vec<u8>, id: u8, content: &[u8]) {
     to.extend(content);
 }
 
-fn leb(mut number: u32) -> Vec<u8> {
+/// A number as WebAssembly writes it.
+pub(crate) fn leb(mut number: u32) -> Vec<u8> {
     let mut bytes = Vec::new();
     loop {
         let low = u8::try_from(number & 0x7f).unwrap();

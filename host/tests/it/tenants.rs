@@ -259,11 +259,7 @@ fn beside_the_worst_plugins_a_good_tenants_events_are_in_time() {
     let largest = publish_the_worst(&cloud);
 
     let limited = Limited::new();
-    let function = Configuration {
-        aws: cloud.ministack.url().to_owned(),
-        first: Some(limited.first.clone()),
-        events: usize::MAX,
-    };
+    let function = limited.function(&cloud);
     let folder = cloud.folder();
     let work = async {
         let lambda = Lambda::start_with(1, folder.path(), &function);
@@ -361,11 +357,7 @@ fn a_host_that_is_killed_loses_no_event_but_its_own_and_reconcile_finds_that_use
     assert_eq!(cloud.publish(&mapper_with("bad", &does, PARTS)).code, 0);
 
     let limited = Limited::new();
-    let function = Configuration {
-        aws: cloud.ministack.url().to_owned(),
-        first: Some(limited.first.clone()),
-        events: usize::MAX,
-    };
+    let function = limited.function(&cloud);
     let folder = cloud.folder();
     let (ends, log) = block_on(async {
         let lambda = Lambda::start_with(1, folder.path(), &function);
@@ -485,6 +477,15 @@ impl Limited {
         Self {
             first: format!("ulimit -d {}", Self::BYTES >> 10),
             cgroup: None,
+        }
+    }
+
+    /// A function whose one process has this memory, and is never replaced.
+    fn function(&self, cloud: &Cloud) -> Configuration {
+        Configuration {
+            aws: cloud.ministack.url().to_owned(),
+            first: Some(self.first.clone()),
+            events: usize::MAX,
         }
     }
 
