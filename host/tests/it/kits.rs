@@ -22,7 +22,7 @@ fn the_bindings_for_c_are_generated() {
     let mut generated = Files::default();
     let mut generator = wit_bindgen_c::Opts::default().build();
     generator.generate(&mut wit, world, &mut generated).unwrap();
-    let folder = tests("../../plugins/c/bindings");
+    let folder = tests("../../plugins/templates/c/bindings");
     for (name, bytes) in generated.iter() {
         let file = folder.join(name);
         if env::var_os("POOLHOOK_BLESS").is_some() {
@@ -39,7 +39,7 @@ fn the_bindings_for_c_are_generated() {
 /// They are written by hand: a name that is missing there is a type that differs.
 #[test]
 fn the_declarations_for_typescript_hold_every_name() {
-    let declared = fs::read_to_string(tests("../../plugins/typescript/src/wit.d.ts")).unwrap();
+    let declared = fs::read_to_string(tests("../../plugins/templates/typescript/src/wit.d.ts")).unwrap();
     let (wit, _) = mapper();
     let mut names = Vec::new();
     for (_, kind) in &wit.types {

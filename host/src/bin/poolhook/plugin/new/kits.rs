@@ -62,9 +62,11 @@ pub(super) const CASES: &[File] = files! {
 
 /// What lies elsewhere in the repository, and where it lies in a new project.
 pub(super) const PATHS: &[(&str, &str)] = &[
+    ("../../../wit", "wit"),
+    // From the crate for authors.
     ("../../wit", "wit"),
-    ("../../host/tests/events/confirm-sign-up.json", "event.json"),
-    ("../../host/tests/conformance/cases", "cases"),
+    ("../../../host/tests/events/confirm-sign-up.json", "event.json"),
+    ("../../../host/tests/conformance/cases", "cases"),
 ];
 
 /// Where a kit's name stands, for `*`.
@@ -73,7 +75,7 @@ pub(super) const NAMED: &[&str] = &["*.wasm", "name = \"*\"", "\"name\": \"*\""]
 const RUST: Kit = Kit {
     name: "rust",
     files: files! {
-        "plugins/rust/" => "": ".gitignore" "Cargo.toml" "README.md" "src/lib.rs";
+        "plugins/templates/rust/" => "": ".gitignore" "Cargo.toml" "README.md" "src/lib.rs";
         // The crate for authors is on no registry.
         "plugins/sdk/" => "poolhook-plugin/":
             "Cargo.toml" "README.md" "src/heap.rs" "src/item.rs" "src/lib.rs" "src/log.rs"
@@ -85,7 +87,7 @@ const RUST: Kit = Kit {
             "\n[lib]\n",
             "\n# Not part of a workspace that it may lie in.\n[workspace]\n\n[lib]\n",
         ),
-        ("../sdk", "poolhook-plugin"),
+        ("../../sdk", "poolhook-plugin"),
     ],
     commands: &["cargo test", "poolhook plugin build"],
 };
@@ -93,7 +95,7 @@ const RUST: Kit = Kit {
 const TYPESCRIPT: Kit = Kit {
     name: "typescript",
     files: files! {
-        "plugins/typescript/" => "":
+        "plugins/templates/typescript/" => "":
             ".gitignore" "README.md" "config/host.toml" "package-lock.json" "package.json"
             "src/mapper.ts" "src/wit.d.ts" "test/log.js" "test/mapper.test.ts"
             "test/tsconfig.json" "tsconfig.json";
@@ -106,7 +108,7 @@ const TYPESCRIPT: Kit = Kit {
 const PYTHON: Kit = Kit {
     name: "python",
     files: files! {
-        "plugins/python/" => "":
+        "plugins/templates/python/" => "":
             ".gitignore" "Makefile" "README.md" "config/host.toml" "mapper.py"
             "requirements.txt" "test_mapper.py";
         "wit/" => "wit/": "mapper.wit";
@@ -118,7 +120,7 @@ const PYTHON: Kit = Kit {
 const C: Kit = Kit {
     name: "c",
     files: files! {
-        "plugins/c/" => "":
+        "plugins/templates/c/" => "":
             ".gitignore" "Makefile" "README.md" "bindings/README.md" "bindings/mapper.c"
             "bindings/mapper.h" "bindings/mapper_component_type.o" "plugin.c" "test.c";
         "wit/" => "wit/": "mapper.wit";
