@@ -3,7 +3,7 @@
 //! A pool has one file, named after its id, over an optional `defaults.toml`
 //! with the same keys: what the pool's file does not say, the defaults say, and
 //! then the values here. Tables of fixed keys (`key`, `limits`) are merged key
-//! by key, everything else is taken whole. README.md shows every key.
+//! by key, everything else is taken whole. docs/configuration.md shows every key.
 
 mod file;
 mod host;

@@ -183,7 +183,7 @@ impl Report {
             (Ok(Outcome::Written), _) => "written",
             (Ok(Outcome::AlreadyThere(_)), _) => "already there",
             (Ok(Outcome::Skipped(_)), _) => "skipped",
-            (Err(_), Kept::Yes(_)) => "kept",
+            (Err(_), Kept::Yes(_)) => "dead-lettered",
             (Err(_), _) => "failed",
         }
     }

@@ -63,7 +63,7 @@ impl TryOutError {
             }
             Self::Plugin(_) => "Run it with `poolhook plugin run` and fix it.",
             Self::Item(_) => {
-                "`poolhook plugin run` shows the item; the rules are in wit/README.md."
+                "`poolhook plugin run` shows the item; the rules are in docs/plugins/README.md."
             }
             Self::Event(_) => "Report this.",
         }

@@ -1,8 +1,8 @@
 //! What the docs name is what the code has: errors, limits, commands.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use poolhook::config::Limits;
 
@@ -24,10 +24,10 @@ const NOT_THE_AUTHORS: [&str; 10] = [
 ];
 
 #[test]
-fn the_readme_lists_every_error() {
-    let readme = fs::read_to_string(tests("../../README.md")).unwrap();
+fn the_page_of_errors_lists_every_error() {
+    let page = read("docs/errors.md");
     // A row's first cell; a cell may name several.
-    let cells = readme.lines().filter_map(|line| line.strip_prefix("| `"));
+    let cells = page.lines().filter_map(|line| line.strip_prefix("| `"));
     let cells: String = cells
         .map(|line| line.split(" | ").next().unwrap())
         .fold(String::new(), |all, cell| all + " `" + cell);
@@ -39,7 +39,7 @@ fn the_readme_lists_every_error() {
 
 #[test]
 fn the_page_for_authors_lists_every_error_of_a_plugin() {
-    let page = fs::read_to_string(tests("../../wit/README.md")).unwrap();
+    let page = read("docs/plugins/README.md");
     let named = names(&page, '`');
     let of_the_code = errors();
     let unknown: Vec<_> = named.difference(&of_the_code).collect();
@@ -51,12 +51,15 @@ fn the_page_for_authors_lists_every_error_of_a_plugin() {
             && !NOT_THE_AUTHORS.contains(&name.as_str())
     });
     let missing: Vec<_> = of_plugins.filter(|name| !named.contains(name)).collect();
-    assert!(missing.is_empty(), "not in wit/README.md: {missing:?}");
+    assert!(
+        missing.is_empty(),
+        "not in docs/plugins/README.md: {missing:?}"
+    );
 }
 
 #[test]
 fn the_page_for_authors_shows_the_limits() {
-    let page = fs::read_to_string(tests("../../wit/README.md")).unwrap();
+    let page = read("docs/plugins/README.md");
     let limits = Limits::default();
     let Limits {
         fuel,
@@ -86,15 +89,15 @@ fn the_page_for_authors_shows_the_limits() {
 }
 
 #[test]
-fn the_readme_lists_every_command_on_plugins() {
-    let readme = fs::read_to_string(tests("../../README.md")).unwrap();
+fn the_page_on_the_command_line_lists_every_command_on_plugins() {
+    let page = read("docs/cli.md");
     let (_, help, _) = text(&Place::new(&[]).poolhook(&["plugin", "--help"]));
     let (_, commands) = help.split_once("Commands:\n").unwrap();
     let commands = commands.lines().take_while(|line| !line.is_empty());
     let mut seen = 0;
     for command in commands.filter_map(|line| line.split_whitespace().next()) {
-        let named = readme.contains(&format!("`poolhook plugin {command}"))
-            || (command == "show" && readme.contains("`poolhook plugin list`, `show NAME`"))
+        let named = page.contains(&format!("`poolhook plugin {command}"))
+            || (command == "show" && page.contains("`poolhook plugin list`, `show NAME`"))
             || command == "help";
         assert!(named, "plugin {command}");
         seen += 1;
@@ -105,8 +108,8 @@ fn the_readme_lists_every_command_on_plugins() {
 /// The crate's docs are compiled, so its page is right where it says the same.
 #[test]
 fn the_page_on_rust_shows_what_compiles() {
-    let page = fs::read_to_string(tests("../../wit/rust.md")).unwrap();
-    let source = fs::read_to_string(tests("../../plugins/sdk/src/lib.rs")).unwrap();
+    let page = read("docs/plugins/rust.md");
+    let source = read("plugins/sdk/src/lib.rs");
     let docs = source.lines().map_while(|line| line.strip_prefix("//!"));
     let docs: Vec<_> = docs
         .map(|line| line.strip_prefix(' ').unwrap_or(line))
@@ -114,6 +117,150 @@ fn the_page_on_rust_shows_what_compiles() {
     let (_, example) = page.split_once("```rust\n").unwrap();
     let (example, _) = example.split_once("```").unwrap();
     assert!(docs.join("\n").contains(example), "{example}");
+}
+
+#[test]
+fn the_readme_is_short() {
+    let bytes = read("README.md").len();
+    assert!(bytes <= 6 * 1024, "{bytes} bytes");
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let mut broken = Vec::new();
+    let mut seen = 0;
+    for page in pages() {
+        let text = read(&page);
+        let (_, rest) = text.split_once("](").unwrap_or_default();
+        let links = rest.split("](").filter_map(|rest| rest.split(')').next());
+        for link in links.filter(|link| !link.starts_with("http")) {
+            seen += 1;
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let folder = Path::new(&page).parent().unwrap();
+            let file = match file {
+                "" => PathBuf::from(&page),
+                file => folder.join(file),
+            };
+            let path = repository().join(&file);
+            let leads = path.exists()
+                && (anchor.is_empty()
+                    || anchors(&fs::read_to_string(path).unwrap()).contains(anchor));
+            if !leads {
+                broken.push(format!("{page}: {link}"));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+    assert!(seen > 40, "{seen} links");
+}
+
+/// Each `poolhook ...` in the docs is a command, with options that it has.
+#[test]
+fn every_command_in_the_docs_is_one() {
+    let place = Place::new(&[]);
+    let mut helps = BTreeMap::new();
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    for page in pages() {
+        for command in commands(&read(&page)) {
+            seen += 1;
+            let words: Vec<_> = command.split_whitespace().skip(1).collect();
+            let is_command =
+                |word: &&str| word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+            let named = words.iter().copied().take_while(is_command).take(2);
+            let named: Vec<_> = named.filter(|word| !word.starts_with('-')).collect();
+            // The second word may be an argument, such as a folder or a plugin's name.
+            let help = (1..=named.len()).rev().find_map(|length| {
+                let path = named[..length].join(" ");
+                let help = helps.entry(path).or_insert_with(|| {
+                    let arguments = [&named[..length], &["--help"]].concat();
+                    let (code, help, _) = text(&place.poolhook(&arguments));
+                    (code == Some(0)).then_some(help)
+                });
+                help.clone()
+            });
+            let Some(help) = help else {
+                wrong.push(format!("{page}: {command}"));
+                continue;
+            };
+            let options = words.iter().filter_map(|word| word.strip_prefix("--"));
+            for option in options.filter(|option| !option.is_empty()) {
+                let option = option.split('=').next().unwrap();
+                if !help.contains(&format!("--{option}")) {
+                    wrong.push(format!("{page}: {command}: --{option}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(seen > 60, "{seen} commands");
+}
+
+/// Code spans and lines of code that begin with `poolhook`.
+fn commands(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for line in text.lines() {
+        let (code, is_block) = match line.trim_start().strip_prefix("poolhook ") {
+            Some(_) if line.starts_with("    ") => (vec![line.trim()], true),
+            _ => (line.split('`').skip(1).step_by(2).collect(), false),
+        };
+        for code in code {
+            let commands = code
+                .split(" && ")
+                .filter(|code| code.starts_with("poolhook "));
+            // What a span cuts off, and what follows in a shell's line, is no part of it.
+            let commands = commands.map(|code| code.split(" #").next().unwrap().to_owned());
+            found.extend(commands.filter(|code| is_block || !code.contains("...`")));
+        }
+    }
+    found
+}
+
+/// The headings' anchors, as GitHub makes them.
+fn anchors(page: &str) -> BTreeSet<String> {
+    let headings = page.lines().filter(|line| line.starts_with('#'));
+    let anchor = |line: &str| {
+        let text = line.trim_start_matches('#').trim().to_lowercase();
+        let kept = text
+            .chars()
+            .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+        kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+    };
+    headings.map(anchor).collect()
+}
+
+/// Every page of the repository's documentation.
+fn pages() -> Vec<String> {
+    let mut pages: Vec<_> = ["README", "SECURITY", "CONTRIBUTING", "CHANGELOG"]
+        .map(|page| format!("{page}.md"))
+        .into();
+    for folder in ["docs", "wit", "plugins"] {
+        let mut folders = vec![PathBuf::from(folder)];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(repository().join(&folder)).unwrap() {
+                let path = folder.join(entry.unwrap().file_name());
+                let name = path.file_name().unwrap().to_str().unwrap();
+                if repository().join(&path).is_dir() {
+                    // What a kit's tools have installed.
+                    if !["node_modules", ".venv", "build", "target"].contains(&name) {
+                        folders.push(path);
+                    }
+                } else if path.extension().is_some_and(|extension| extension == "md") {
+                    pages.push(path.to_str().unwrap().to_owned());
+                }
+            }
+        }
+    }
+    assert!(pages.len() > 15, "{pages:?}");
+    pages
+}
+
+fn repository() -> PathBuf {
+    tests("../..")
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(repository().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// The names in the code: `"Class.Name"`.

@@ -35,7 +35,7 @@ fn toml_alone() {
 
 #[test]
 fn typescript() {
-    let page = Page::open("../../wit/README.md").section("From nothing to live");
+    let page = Page::open("../../docs/plugins/README.md").section("From nothing to live");
     let mut user = NewUser::new("typescript");
     user.follow(&page.steps(1..=4));
     user.write_the_pools_file(&page);
@@ -48,8 +48,8 @@ fn typescript() {
 fn rust() {
     let _one_at_a_time = RUST_PLUGINS.lock();
     let mut user = NewUser::new("rust");
-    user.follow(&Page::open("../../wit/rust.md").before("## The mapping"));
-    let page = Page::open("../../wit/README.md").section("From nothing to live");
+    user.follow(&Page::open("../../docs/plugins/rust.md").before("## The mapping"));
+    let page = Page::open("../../docs/plugins/README.md").section("From nothing to live");
     user.follow(&page.steps(3..=4));
     user.write_the_pools_file(&page);
     user.follow(&page.steps(5..=5));

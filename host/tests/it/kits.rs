@@ -39,7 +39,8 @@ fn the_bindings_for_c_are_generated() {
 /// They are written by hand: a name that is missing there is a type that differs.
 #[test]
 fn the_declarations_for_typescript_hold_every_name() {
-    let declared = fs::read_to_string(tests("../../plugins/templates/typescript/src/wit.d.ts")).unwrap();
+    let declared =
+        fs::read_to_string(tests("../../plugins/templates/typescript/src/wit.d.ts")).unwrap();
     let (wit, _) = mapper();
     let mut names = Vec::new();
     for (_, kind) in &wit.types {

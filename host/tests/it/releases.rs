@@ -438,7 +438,11 @@ fn a_rejected_upload_has_a_name_and_advice_and_leaves_what_is_live() {
             hostile("endless-loop"),
             "`poolhook plugin run`",
         ),
-        ("Item.BadNumber", hostile("bad-number"), "wit/README.md"),
+        (
+            "Item.BadNumber",
+            hostile("bad-number"),
+            "docs/plugins/README.md",
+        ),
         ("Plugin.Refused", hostile("an-error"), "settings.json"),
     ];
     let whole = fs::read(default_plugin()).unwrap();

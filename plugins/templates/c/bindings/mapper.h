@@ -84,7 +84,7 @@ typedef struct {
 } mapper_list_list_u8_t;
 
 // A DynamoDB attribute value. The cases are DynamoDB's types; what they
-// may hold is DynamoDB's rule, checked by the host (see README.md).
+// may hold is DynamoDB's rule, checked by the host (see docs/plugins/README.md).
 typedef struct poolhook_mapper_types_value_t {
   uint8_t tag;
   union {

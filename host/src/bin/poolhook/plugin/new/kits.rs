@@ -65,7 +65,10 @@ pub(super) const PATHS: &[(&str, &str)] = &[
     ("../../../wit", "wit"),
     // From the crate for authors.
     ("../../wit", "wit"),
-    ("../../../host/tests/events/confirm-sign-up.json", "event.json"),
+    (
+        "../../../host/tests/events/confirm-sign-up.json",
+        "event.json",
+    ),
     ("../../../host/tests/conformance/cases", "cases"),
 ];
 
