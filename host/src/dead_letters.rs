@@ -13,7 +13,7 @@ use tokio::time::sleep;
 
 use crate::blobs::{BlobError, Blobs, Condition, ETag, Key, Listed, Read, Stored};
 use crate::config::PluginName;
-use crate::digest::Digest;
+use crate::digest::Sha256;
 use crate::event::{MAX_EVENT_BYTES, UserPoolId};
 use crate::failure::{Class, Failure};
 use crate::timestamp::Timestamp;
@@ -44,7 +44,7 @@ pub struct DeadLetter {
     /// The plugin of the pool, if its config could be read.
     pub plugin: Option<PluginName>,
     /// The digest of its component, if it was a published one and was loaded.
-    pub component: Option<Digest>,
+    pub component: Option<Sha256>,
     /// What was tried, and why it failed; Cognito makes up to three attempts.
     pub attempts: Vec<Attempt>,
     /// The event, byte for byte.
@@ -183,7 +183,7 @@ impl DeadLetters {
 fn key(pool: &UserPoolId, letter: &DeadLetter) -> Key {
     let received = letter.received.to_string();
     let date = received.split('T').next().unwrap_or_default();
-    let digest = Digest::of(letter.event.get().as_bytes());
+    let digest = Sha256::of(letter.event.get().as_bytes());
     Key::unchecked(format!("{DEAD_LETTERS}{pool}/{date}/{digest}.json"))
 }
 

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use tokio::time::Instant;
 
 use crate::config::{PluginRef, PoolConfig, Write};
-use crate::digest::Digest;
+use crate::digest::Sha256;
 use crate::event::PostConfirmation;
 
 /// An event that is to be written.
@@ -30,7 +30,7 @@ pub struct User<'a> {
     /// When its time is over.
     pub until: Instant,
     /// The component to map with; without one, the one that the pool's config names.
-    pub component: Option<Digest>,
+    pub component: Option<Sha256>,
     /// How to write; without it, as the pool's config says.
     pub write: Option<Write>,
 }

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use crate::config::PluginRef;
-use crate::digest::Digest;
+use crate::digest::Sha256;
 use crate::event::UserPoolId;
 use crate::failure::Failure;
 use crate::report::json;
@@ -18,7 +18,7 @@ pub enum Notice {
     /// unless there is none any more.
     ConfigKept(UserPoolId, Failure),
     /// The plugin's live release has changed, and this component is in use.
-    NewRelease(PluginRef, Digest),
+    NewRelease(PluginRef, Sha256),
     /// The plugin's live release cannot be used or reached; the one from before
     /// stays.
     ReleaseKept(PluginRef, Failure),
@@ -63,7 +63,7 @@ struct NoticeLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     plugin: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    component: Option<Digest>,
+    component: Option<Sha256>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -23,7 +23,7 @@ use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Engine, Store};
 
 use crate::config::{Limits, PluginName, Settings};
-use crate::digest::Digest;
+use crate::digest::Sha256;
 use crate::event::PostConfirmation;
 pub use artifact::{Artifact, ArtifactFiles};
 pub use error::PluginError;
@@ -70,8 +70,8 @@ pub fn is_builtin(name: &PluginName) -> bool {
 /// A mapping plugin, ready to run.
 pub struct Plugin {
     name: PluginName,
-    component: Option<Digest>,
-    artifact_bytes: usize,
+    component: Option<Sha256>,
+    artifact_bytes: u64,
     engine: Engine,
     mapper: MapperPre<Sandbox>,
 }
@@ -106,12 +106,12 @@ impl Plugin {
     }
 
     /// The component's digest; none for a built-in plugin.
-    pub fn component(&self) -> Option<Digest> {
+    pub fn component(&self) -> Option<Sha256> {
         self.component
     }
 
     /// The size of its machine code.
-    pub fn artifact_bytes(&self) -> usize {
+    pub fn artifact_bytes(&self) -> u64 {
         self.artifact_bytes
     }
 
@@ -147,7 +147,7 @@ impl Plugin {
     ) -> Result<Mapping, PluginError> {
         store.set_fuel(limits.fuel).map_err(PluginError::engine)?;
         let mapper = self.mapper.instantiate(&mut *store).map_err(|error| {
-            match sandbox::name(&error, limits) {
+            match sandbox::classify(&error, limits) {
                 // Nothing has come out of it yet: its exports are of other types.
                 PluginError::MalformedOutput => PluginError::wrong_world(&error),
                 named => named,
@@ -157,7 +157,7 @@ impl Plugin {
         let outcome = mapper
             .poolhook_mapper_mapping()
             .call_to_item(store, &user, settings.as_json())
-            .map_err(|error| sandbox::name(&error, limits))?;
+            .map_err(|error| sandbox::classify(&error, limits))?;
         match outcome {
             Ok(Outcome::Put(fields)) => Ok(Mapping::Put(Fields::new(fields))),
             Ok(Outcome::Skip(reason)) => Ok(Mapping::Skip(reason)),
@@ -214,7 +214,7 @@ impl Loader {
     pub fn load(
         &self,
         name: PluginName,
-        component: Digest,
+        component: Sha256,
         artifact: &Artifact,
     ) -> Result<Plugin, PluginError> {
         let loaded = self.deserialize(artifact).map_err(|error| {
@@ -230,7 +230,7 @@ impl Loader {
     #[cfg(feature = "compiler")]
     pub fn compile(&self, name: PluginName, component: &[u8]) -> Result<Plugin, PluginError> {
         let artifact = Artifact::made_here(precompile(component)?);
-        self.load_compiled(name, Digest::of(component), &artifact)
+        self.load_compiled(name, Sha256::of(component), &artifact)
     }
 
     /// Loads what [`precompile`] has just made.
@@ -238,7 +238,7 @@ impl Loader {
     pub fn load_compiled(
         &self,
         name: PluginName,
-        component: Digest,
+        component: Sha256,
         artifact: &Artifact,
     ) -> Result<Plugin, PluginError> {
         // What compiles and does not load is larger than a slot.
@@ -269,8 +269,8 @@ impl Loader {
     fn link(
         &self,
         name: PluginName,
-        digest: Option<Digest>,
-        artifact_bytes: usize,
+        digest: Option<Sha256>,
+        artifact_bytes: u64,
         component: &Component,
     ) -> Result<Plugin, PluginError> {
         let kind = component.component_type();

@@ -15,7 +15,7 @@ use tokio::task::{JoinError, spawn_blocking};
 use crate::blobs::ETag;
 use crate::cache::Cache;
 use crate::config::{ConfigError, HostConfig, PluginName, PluginRef};
-use crate::digest::Digest;
+use crate::digest::Sha256;
 use crate::failure::Failure;
 use crate::plugin::{
     Artifact, ArtifactFiles, BUILTIN, ENGINE, Loader, Plugin, PluginError, TARGET,
@@ -168,7 +168,7 @@ impl Plugins {
     ///
     /// One plugin is loaded at a time, so that the memory and processor time that
     /// this takes from events are those of one.
-    pub async fn refresh(&self, plugin: &PluginRef) -> Result<Option<Digest>, Failure> {
+    pub async fn refresh(&self, plugin: &PluginRef) -> Result<Option<Sha256>, Failure> {
         let kept = self
             .published
             .as_ref()
@@ -219,15 +219,15 @@ impl Plugins {
         &self,
         published: &Published,
         name: &PluginName,
-        component: Digest,
+        component: Sha256,
         pointer: Option<ETag>,
     ) -> Result<(Loaded, u64), Failure> {
         let release = published.releases.release(name, component).await?;
         let artifact = published.artifact(&release).await?;
         let (loader, name) = (Arc::clone(&self.loader), name.clone());
-        let bytes = artifact.bytes() as u64;
+        let bytes = artifact.bytes();
         let plugin = on_code(bytes, move || loader.load(name, component, &artifact)).await?;
-        let bytes = ENTRY_BYTES + plugin.artifact_bytes() as u64;
+        let bytes = ENTRY_BYTES + plugin.artifact_bytes();
         let plugin = Arc::new(plugin);
         Ok((Loaded { plugin, pointer }, bytes.max(published.least_bytes)))
     }

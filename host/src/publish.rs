@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use crate::config::{PluginName, PublishLimits, Settings};
-use crate::digest::Digest;
+use crate::digest::{Blake3, Sha256};
 use crate::failure::with_causes;
 use crate::plugin::{Artifact, ENGINE, TARGET, WORLD, is_builtin};
 use crate::release::{ArtifactEntry, Live, Rejection, Release};
@@ -53,7 +53,7 @@ pub struct Upload {
 #[derive(Debug)]
 pub struct Checked {
     /// Its digest.
-    pub sha256: Digest,
+    pub sha256: Sha256,
     /// Its size.
     pub bytes: u64,
     /// What it made of the sample event.
@@ -155,7 +155,7 @@ impl Publisher {
         component: &[u8],
         rejected: &Rejected,
     ) -> Result<(), ReleaseError> {
-        let (bytes, sha256) = (component.len() as u64, Digest::of(component));
+        let (bytes, sha256) = (component.len() as u64, Sha256::of(component));
         self.reject(plugin, uploaded, bytes, Some(sha256), rejected)
             .await
     }
@@ -167,7 +167,7 @@ impl Publisher {
         plugin: &PluginName,
         uploaded: Timestamp,
         bytes: u64,
-        sha256: Option<Digest>,
+        sha256: Option<Sha256>,
         rejected: &Rejected,
     ) -> Result<(), ReleaseError> {
         let rejection = Rejection {
@@ -199,7 +199,7 @@ impl Publisher {
                 status: "no answer about the sample user".to_owned(),
             })?;
             Ok(Checked {
-                sha256: Digest::of(component),
+                sha256: Sha256::of(component),
                 bytes,
                 sample,
                 artifact,
@@ -249,8 +249,8 @@ impl Publisher {
         let entry = ArtifactEntry {
             engine: ENGINE.to_owned(),
             target: TARGET.to_owned(),
-            blake3: Digest::of_code(artifact.as_slice()),
-            bytes: artifact.bytes() as u64,
+            blake3: Blake3::of(artifact.as_slice()),
+            bytes: artifact.bytes(),
         };
         let bytes = artifact.as_slice().to_vec();
         self.releases.write_code(component, &entry, bytes).await?;

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::blobs::Key;
 use crate::config::PluginName;
-use crate::digest::Digest;
+use crate::digest::{Blake3, Sha256};
 use crate::timestamp::Timestamp;
 
 /// Where tenants' uploads begin.
@@ -33,7 +33,7 @@ pub struct Release {
     /// The plugin.
     pub plugin: PluginName,
     /// The component's digest.
-    pub sha256: Digest,
+    pub sha256: Sha256,
     /// The component's size.
     pub bytes: u64,
     /// The world that it is of, such as `poolhook:mapper/mapper@0.1.0`.
@@ -52,7 +52,7 @@ pub struct ArtifactEntry {
     /// The target that it runs on.
     pub target: String,
     /// Its digest.
-    pub blake3: Digest,
+    pub blake3: Blake3,
     /// Its size.
     pub bytes: u64,
 }
@@ -69,7 +69,7 @@ impl Release {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Live {
     /// Its component's digest.
-    pub sha256: Digest,
+    pub sha256: Sha256,
     /// When it was uploaded or, after a rollback, when that was done. An upload
     /// from before does not take its place.
     pub since: Timestamp,
@@ -82,7 +82,7 @@ pub struct Rejection {
     /// The plugin.
     pub plugin: PluginName,
     /// The upload's digest.
-    pub sha256: Option<Digest>,
+    pub sha256: Option<Sha256>,
     /// The upload's size.
     pub bytes: u64,
     /// When it was uploaded.
@@ -101,17 +101,17 @@ pub fn live_key(plugin: &PluginName) -> Key {
 }
 
 /// The key of a release.
-pub fn release_key(plugin: &PluginName, component: Digest) -> Key {
+pub fn release_key(plugin: &PluginName, component: Sha256) -> Key {
     Key::unchecked(format!("{RELEASES}{plugin}/{component}.json"))
 }
 
 /// The key of a release's component.
-pub fn component_key(component: Digest) -> Key {
+pub fn component_key(component: Sha256) -> Key {
     Key::unchecked(format!("artifacts/{component}/component.wasm"))
 }
 
 /// The key of a component's machine code.
-pub fn artifact_key(component: Digest, entry: &ArtifactEntry) -> Key {
+pub fn artifact_key(component: Sha256, entry: &ArtifactEntry) -> Key {
     let ArtifactEntry {
         engine,
         target,

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use crate::blobs::{Blob, BlobError, Blobs, Copied, ETag, Key, Read};
 use crate::config::{MAX_ARTIFACT_BYTES, PluginName};
-use crate::digest::Digest;
+use crate::digest::Sha256;
 use crate::release::{
     ArtifactEntry, Live, RELEASES, Rejection, Release, artifact_key, component_key, live_key,
     rejection_key, release_key,
@@ -49,7 +49,7 @@ pub enum ReleaseError {
         /// The plugin.
         plugin: PluginName,
         /// The component's digest.
-        sha256: Digest,
+        sha256: Sha256,
         /// Where the release was looked for.
         address: String,
     },
@@ -71,7 +71,7 @@ pub enum ReleaseError {
         /// The plugin.
         plugin: PluginName,
         /// The component's digest.
-        sha256: Digest,
+        sha256: Sha256,
         /// This host's engine.
         engine: &'static str,
         /// This host's target.
@@ -187,7 +187,7 @@ impl Releases {
     pub async fn release(
         &self,
         plugin: &PluginName,
-        component: Digest,
+        component: Sha256,
     ) -> Result<Release, ReleaseError> {
         let found = self.versioned_release(plugin, component).await?;
         found.map(|(release, _)| release).ok_or_else(|| {
@@ -203,7 +203,7 @@ impl Releases {
     async fn versioned_release(
         &self,
         plugin: &PluginName,
-        component: Digest,
+        component: Sha256,
     ) -> Result<Option<(Release, ETag)>, ReleaseError> {
         let key = release_key(plugin, component);
         let Read::Blob(blob) = self.blobs.get(&key, None, MAX_DOCUMENT_BYTES).await? else {
@@ -258,7 +258,7 @@ impl Releases {
         let component = self
             .blob(&release.plugin, &key, MAX_COMPONENT_BYTES)
             .await?;
-        if Digest::of(&component) != release.sha256 {
+        if Sha256::of(&component) != release.sha256 {
             return Err(ReleaseError::Damaged {
                 address: self.blobs.address(key.as_str()),
                 reason: "its digest is not the release's".into(),

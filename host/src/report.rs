@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 use crate::config::{OnFailure, PluginName, PluginRef, TableName};
-use crate::digest::Digest;
+use crate::digest::Sha256;
 use crate::event::{EventError, UserPoolId};
 use crate::failure::{Failure, Outcome, Skip};
 use crate::item::Item;
@@ -47,7 +47,7 @@ pub struct Trace {
     /// The pool's plugin.
     pub plugin: Option<PluginName>,
     /// The digest of its component; none for a built-in one.
-    pub component: Option<Digest>,
+    pub component: Option<Sha256>,
     /// The fuel that the plugin used.
     pub fuel: u64,
     /// What the plugin logged.
@@ -256,7 +256,7 @@ struct EventLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     plugin: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    component: Option<Digest>,
+    component: Option<Sha256>,
     #[serde(skip_serializing_if = "Option::is_none")]
     table: Option<&'a str>,
     outcome: &'static str,

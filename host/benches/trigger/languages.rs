@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use poolhook::config::{Limits, Settings};
-use poolhook::digest::Digest;
+use poolhook::digest::{Blake3, Sha256};
 use poolhook::event::PostConfirmation;
 use poolhook::plugin::{ArtifactFiles, Loader, Mapping, precompile};
 use serde_json::json;
@@ -105,8 +105,8 @@ impl Seen {
         let compiling = started.elapsed();
         let code = artifact.len() as u64;
 
-        let (name, digest) = (releases::plugin(0), Digest::of(component));
-        let code_digest = Digest::of_code(&artifact);
+        let (name, digest) = (releases::plugin(0), Sha256::of(component));
+        let code_digest = Blake3::of(&artifact);
         let files = ArtifactFiles::open(folder, 1 << 30)?;
         let mut incoming = files.receive(code_digest)?;
         incoming.write_all(&artifact)?;

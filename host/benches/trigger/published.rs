@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use poolhook::blobs::dir::Dir;
 use poolhook::config::HostConfig;
-use poolhook::digest::Digest;
+use poolhook::digest::{Blake3, Sha256};
 use poolhook::host::Host;
 use poolhook::plugin::{ArtifactFiles, Loader, precompile};
 use poolhook::plugins::Plugins;
@@ -80,7 +80,7 @@ fn load(
     most: Duration,
 ) -> Result<Load, Box<dyn Error>> {
     let artifact = precompile(component)?;
-    let (name, component, digest) = (plugin(0), Digest::of(component), Digest::of_code(&artifact));
+    let (name, component, digest) = (plugin(0), Sha256::of(component), Blake3::of(&artifact));
     let (mut first, mut again) = (Vec::new(), Vec::new());
     // The first round warms up.
     for _ in 0..=rounds {

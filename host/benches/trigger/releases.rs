@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use poolhook::config::PluginName;
-use poolhook::digest::Digest;
+use poolhook::digest::{Blake3, Sha256};
 use poolhook::plugin::{ENGINE, TARGET, WORLD, precompile};
 use poolhook::release::{ArtifactEntry, Live, Release, artifact_key, live_key, release_key};
 use poolhook::timestamp::Timestamp;
@@ -52,12 +52,12 @@ fn write(
     component: &[u8],
     artifact: &[u8],
 ) -> Result<(), Box<dyn Error>> {
-    let sha256 = Digest::of(component);
+    let sha256 = Sha256::of(component);
     let now = Timestamp::from(SystemTime::now());
     let entry = ArtifactEntry {
         engine: ENGINE.to_owned(),
         target: TARGET.to_owned(),
-        blake3: Digest::of_code(artifact),
+        blake3: Blake3::of(artifact),
         bytes: artifact.len() as u64,
     };
     let artifact_key = artifact_key(sha256, &entry);

@@ -22,7 +22,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::serve::ListenerExt;
-use poolhook::digest::Digest;
+use poolhook::digest::Sha256;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -270,7 +270,7 @@ impl Shared {
         }
         let bytes = std::fs::read(&path).ok()?;
         let object = Object {
-            etag: format!("\"{}\"", Digest::of(&bytes)),
+            etag: format!("\"{}\"", Sha256::of(&bytes)),
             bytes: bytes.into(),
         };
         objects.insert(path, object.clone());

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Blob, BlobError, Blobs, Condition, Copied, ETag, Key, Listed, Read, Stored, Work};
-use crate::digest::Digest;
+use crate::digest::Sha256;
 use crate::timestamp::Timestamp;
 
 /// Held by a writer, so that nobody writes between its condition and its write.
@@ -209,7 +209,7 @@ fn read_file(path: &Path, max_bytes: u64) -> Result<Option<Blob>, BlobError> {
     }
     let modified = about.modified().map_err(|error| failed(path, error))?;
     Ok(Some(Blob {
-        etag: ETag(Digest::of(&bytes).to_string()),
+        etag: ETag(Sha256::of(&bytes).to_string()),
         modified: Timestamp::from(modified),
         bytes,
     }))

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use toml::Value;
 
-use crate::digest::Digest;
+use crate::digest::Sha256;
 use crate::event::{PostConfirmation, TriggerSource, UserPoolId};
 
 /// A DynamoDB table's name.
@@ -89,7 +89,7 @@ pub struct PluginRef {
     /// The plugin's name.
     pub name: PluginName,
     /// The digest of the component that it is pinned to.
-    pub pin: Option<Digest>,
+    pub pin: Option<Sha256>,
 }
 
 impl From<PluginName> for PluginRef {

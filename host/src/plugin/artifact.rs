@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use super::PluginError;
-use crate::digest::{CodeHasher, Digest};
+use crate::digest::{Blake3, Blake3Hasher};
 
 /// Machine code that poolhook's compiler has made.
 #[derive(Debug)]
@@ -20,13 +20,13 @@ pub struct Artifact {
     here: Cow<'static, [u8]>,
     /// To be mapped.
     file: Option<PathBuf>,
-    bytes: usize,
+    bytes: u64,
 }
 
 impl Artifact {
     /// Bytes from a store, if their digest is the one that the release names.
-    pub fn verify(bytes: Vec<u8>, expected: Digest) -> Result<Self, PluginError> {
-        let found = Digest::of_code(&bytes);
+    pub fn verify(bytes: Vec<u8>, expected: Blake3) -> Result<Self, PluginError> {
+        let found = Blake3::of(&bytes);
         if found != expected {
             return Err(PluginError::ArtifactAltered { expected, found });
         }
@@ -37,13 +37,13 @@ impl Artifact {
     pub(super) fn made_here(bytes: impl Into<Cow<'static, [u8]>>) -> Self {
         let here = bytes.into();
         Self {
-            bytes: here.len(),
+            bytes: here.len() as u64,
             here,
             file: None,
         }
     }
 
-    fn in_a_file(path: PathBuf, bytes: usize) -> Self {
+    fn in_a_file(path: PathBuf, bytes: u64) -> Self {
         Self {
             here: Cow::default(),
             file: Some(path),
@@ -73,7 +73,7 @@ impl Artifact {
     }
 
     /// Its size.
-    pub fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> u64 {
         self.bytes
     }
 }
@@ -129,11 +129,11 @@ impl ArtifactFiles {
     }
 
     /// The artifact with this digest, if its file is here and unharmed.
-    pub fn get(&self, digest: Digest) -> Option<Artifact> {
+    pub fn get(&self, digest: Blake3) -> Option<Artifact> {
         let path = self.path(digest);
         let mut file = File::open(&path).ok()?;
         // Piece by piece: what will be mapped need not be in memory once more.
-        let (found, bytes) = Digest::of_code_in(&mut file).ok()?;
+        let (found, bytes) = Blake3::of_reader(&mut file).ok()?;
         if found != digest {
             // A file that was cut short, say. The store has it whole.
             let _ = fs::remove_file(&path);
@@ -144,7 +144,7 @@ impl ArtifactFiles {
     }
 
     /// A file for an artifact that is on its way, with this digest.
-    pub fn receive(&self, digest: Digest) -> io::Result<Incoming> {
+    pub fn receive(&self, digest: Blake3) -> io::Result<Incoming> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = self.path(digest);
@@ -154,7 +154,7 @@ impl ArtifactFiles {
             file: open.write(true).create_new(true).mode(0o600).open(&new)?,
             path: new,
             expected: digest,
-            hasher: CodeHasher::default(),
+            hasher: Blake3Hasher::default(),
             bytes: 0,
         })
     }
@@ -170,15 +170,15 @@ impl ArtifactFiles {
         let read_only = Permissions::from_mode(0o400);
         incoming.file.set_permissions(read_only)?;
         fs::rename(&incoming.path, &path)?;
-        let bytes = incoming.bytes as u64;
+        let bytes = incoming.bytes;
         let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
         if before.saturating_add(bytes) > self.max_bytes {
             self.make_room(&path);
         }
-        Ok(Artifact::in_a_file(path, incoming.bytes))
+        Ok(Artifact::in_a_file(path, bytes))
     }
 
-    fn path(&self, digest: Digest) -> PathBuf {
+    fn path(&self, digest: Blake3) -> PathBuf {
         self.folder.join(format!("{digest}.cwasm"))
     }
 
@@ -212,9 +212,9 @@ impl ArtifactFiles {
 pub struct Incoming {
     file: File,
     path: PathBuf,
-    expected: Digest,
-    hasher: CodeHasher,
-    bytes: usize,
+    expected: Blake3,
+    hasher: Blake3Hasher,
+    bytes: u64,
 }
 
 impl Incoming {
@@ -233,7 +233,7 @@ impl Write for Incoming {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.file.write_all(bytes)?;
         self.hasher.update(bytes);
-        self.bytes += bytes.len();
+        self.bytes += bytes.len() as u64;
         Ok(bytes.len())
     }
 

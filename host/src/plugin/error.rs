@@ -5,7 +5,7 @@ use std::io;
 use rustix::io::Errno;
 use wasmtime::OutOfMemory;
 
-use crate::digest::Digest;
+use crate::digest::Blake3;
 
 /// Why a plugin cannot be loaded, or what ended its run.
 ///
@@ -54,13 +54,13 @@ pub enum PluginError {
     /// Machine code that is not what the release says: damaged, cut off, forged,
     /// or another component's.
     #[error(
-        "the artifact is not the one of the release: its SHA-256 is {found}, not {expected}; `poolhook plugin rebuild` makes it anew"
+        "the artifact is not the one of the release: its BLAKE3 digest is {found}, not {expected}; `poolhook plugin rebuild` makes it anew"
     )]
     ArtifactAltered {
         /// The digest in the release.
-        expected: Digest,
+        expected: Blake3,
         /// The digest of the bytes.
-        found: Digest,
+        found: Blake3,
     },
     /// Machine code for another engine, or for another processor.
     #[error(

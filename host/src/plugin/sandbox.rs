@@ -1,5 +1,6 @@
 //! What a running plugin may use, counted; and the named error when it wants more.
 
+use std::char::DecodeUtf16Error;
 use std::str::Utf8Error;
 
 use wasmtime::{PoolConcurrencyLimitError, ResourceLimiter, Trap};
@@ -107,7 +108,7 @@ struct TableLimit;
 pub(super) struct LogLimit;
 
 /// Names what ended a run, by the error's type.
-pub(super) fn name(error: &wasmtime::Error, limits: &Limits) -> PluginError {
+pub(super) fn classify(error: &wasmtime::Error, limits: &Limits) -> PluginError {
     if let Some(trap) = error.downcast_ref::<Trap>() {
         return match trap {
             Trap::OutOfFuel => PluginError::FuelLimit { fuel: limits.fuel },
@@ -138,17 +139,27 @@ pub(super) fn name(error: &wasmtime::Error, limits: &Limits) -> PluginError {
         refused
     } else if is_malformed_output(error) {
         PluginError::MalformedOutput
-    } else {
-        // What is left is the type, private to wasmtime, of `set_hostcall_fuel`.
+    } else if is_hostcall_fuel(error) {
         PluginError::OutputLimit {
             output_bytes: limits.output_bytes,
         }
+    } else {
+        PluginError::engine(error)
     }
 }
 
+/// Whether the guest handed over more than [`wasmtime::Store::set_hostcall_fuel`]
+/// allows. That error's type is private to wasmtime, so its name is all there is.
+fn is_hostcall_fuel(error: &wasmtime::Error) -> bool {
+    format!("{:?}", error.root_cause()) == "HostcallFuelExhausted"
+}
+
 /// Whether the error is one of the canonical ABI's checks on what came out of
-/// the guest: text that is no UTF-8, or one of wasmtime's plain messages about
-/// pointers and discriminants.
+/// the guest: text that is not UTF-8 or UTF-16, or one of wasmtime's plain messages
+/// about pointers and discriminants.
 fn is_malformed_output(error: &wasmtime::Error) -> bool {
-    error.is::<Utf8Error>() || error.is::<&'static str>() || error.is::<String>()
+    error.is::<Utf8Error>()
+        || error.is::<DecodeUtf16Error>()
+        || error.is::<&'static str>()
+        || error.is::<String>()
 }

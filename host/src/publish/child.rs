@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::Sample;
 use super::try_out::{self, TryOutError};
 use crate::config::{PluginName, Settings};
-use crate::digest::Digest;
+use crate::digest::Sha256;
 use crate::plugin::{Artifact, Loader, Plugin, PluginError, precompile};
 
 /// The longest message of a refusal, in bytes: the compiler's reasons can quote
@@ -168,7 +168,7 @@ fn make(
 
 /// Loads the artifact as the trigger would: its world is checked here.
 fn load(component: &[u8], artifact: &Artifact) -> Result<Plugin, PluginError> {
-    Loader::for_one_thread()?.load_compiled(PluginName::default(), Digest::of(component), artifact)
+    Loader::for_one_thread()?.load_compiled(PluginName::default(), Sha256::of(component), artifact)
 }
 
 /// Lowers a limit of this process, or takes it back.

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{Pointer, ReleaseError, Releases};
 use crate::blobs::{BlobError, Condition, Key, Stored};
 use crate::config::PluginName;
-use crate::digest::Digest;
+use crate::digest::Sha256;
 use crate::release::{
     ArtifactEntry, Live, Rejection, Release, artifact_key, component_key, live_key, rejection_key,
     release_key,
@@ -24,7 +24,7 @@ impl Releases {
         entry: &ArtifactEntry,
         artifact: Vec<u8>,
     ) -> Result<(), ReleaseError> {
-        let sha256 = Digest::of(component);
+        let sha256 = Sha256::of(component);
         let key = artifact_key(sha256, entry);
         self.blobs.put(&key, artifact, Condition::Any).await?;
         let key = component_key(sha256);
@@ -85,7 +85,7 @@ impl Releases {
     pub async fn roll_back(
         &self,
         plugin: &PluginName,
-        to: Option<Digest>,
+        to: Option<Sha256>,
         now: Timestamp,
     ) -> Result<Option<Live>, ReleaseError> {
         let target = match to {

@@ -4,7 +4,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use poolhook::digest::Digest;
+use poolhook::digest::Sha256;
 use poolhook::host::Host;
 use poolhook::plugin::precompile;
 use poolhook::plugins::ENTRY_BYTES;
@@ -52,7 +52,7 @@ fn code_that_was_here_before_is_not_read_from_the_store_again() {
     assert_eq!(lab.blobs.code_reads(), 0);
     // Another plugin with the same machine code shares it; without a folder nothing is kept.
     lab.lay(ACME, &mapper(1), &machine_code());
-    assert_eq!(lab.mapped_with(), Digest::of(&mapper(1)));
+    assert_eq!(lab.mapped_with(), Sha256::of(&mapper(1)));
     assert_eq!(lab.blobs.code_reads(), 0);
     lab.handle(&lab.host_with(None), &event("confirm-sign-up"));
     assert_eq!(lab.blobs.code_reads(), 1);
@@ -78,7 +78,7 @@ fn plugins_beyond_the_budget_are_served_and_go_again() {
         for number in 0..PLUGINS {
             let report = lab.handle(&host, raw.replace(POOL, &pool(number)).as_bytes());
             assert_eq!(report.outcome_name(), "written", "{:?}", report.outcome);
-            let component = Some(Digest::of(&mapper(number)));
+            let component = Some(Sha256::of(&mapper(number)));
             assert_eq!(report.trace.component, component);
         }
         let bytes = usize::try_from(ENTRY_BYTES).unwrap() + machine_code().len();
@@ -166,7 +166,7 @@ fn what_changes_is_followed_and_what_breaks_is_not() {
         [
             "config kept us-east-1_Tn4Kp0Zs9: Plugin.NotReleased".to_owned(),
             format!("new config {POOL}"),
-            format!("new release acme {}", Digest::of(&mapper(2))),
+            format!("new release acme {}", Sha256::of(&mapper(2))),
         ]
     );
     later.mapped("Member", 2);
@@ -190,7 +190,7 @@ fn what_changes_is_followed_and_what_breaks_is_not() {
     lab.blobs.set(Fault::None);
 
     // The release that is live now cannot be loaded, and the defaults are no TOML.
-    lab.put_live(ACME, Digest::of(b"nothing"));
+    lab.put_live(ACME, Sha256::of(b"nothing"));
     fs::write(&defaults, "table = ").unwrap();
     later.wait();
     later.mapped("Member", 2);
@@ -205,7 +205,7 @@ fn what_changes_is_followed_and_what_breaks_is_not() {
     later.mapped("Member", 2);
 
     // Other defaults reach the pools whose own files are as they were.
-    lab.put_live(ACME, Digest::of(&mapper(2)));
+    lab.put_live(ACME, Sha256::of(&mapper(2)));
     lab.place
         .configure(POOL, "plugin = 'acme'\nwrite = 'replace'");
     fs::write(&defaults, "table = 'Guest'").unwrap();
@@ -274,7 +274,7 @@ fn no_event_waits_for_a_refresh() {
         let pause = async { tokio::time::sleep(Duration::from_millis(50)).await };
         lab.runtime.block_on(pause);
         let report = lab.handle(&later.host, &event("confirm-sign-up"));
-        if report.trace.component == Some(Digest::of(&mapper(2))) {
+        if report.trace.component == Some(Sha256::of(&mapper(2))) {
             break;
         }
         assert!(Instant::now() < deadline, "the newer release never came");
@@ -297,7 +297,7 @@ impl Later<'_> {
     /// A sign-up in the pool that runs `acme` goes to this table, by this version.
     fn mapped(&self, table: &str, version: usize) {
         let report = self.written("confirm-sign-up", table);
-        assert_eq!(report.trace.component, Some(Digest::of(&mapper(version))));
+        assert_eq!(report.trace.component, Some(Sha256::of(&mapper(version))));
         assert_eq!(report.trace.plugin, Some(plugin_name(ACME)));
     }
 

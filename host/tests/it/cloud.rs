@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use poolhook::config::Table;
-use poolhook::digest::Digest;
+use poolhook::digest::Sha256;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -95,7 +95,7 @@ impl Cloud {
     }
 
     /// The component of the live release of `acme`.
-    pub(crate) fn live(&self) -> Option<Digest> {
+    pub(crate) fn live(&self) -> Option<Sha256> {
         let live = self.document("releases/acme/live.json")?;
         Some(live["sha256"].as_str().unwrap().parse().unwrap())
     }

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use aws_sdk_s3::Client;
 use poolhook::blobs::s3::{Patience, S3};
-use poolhook::digest::Digest;
+use poolhook::digest::Sha256;
 use poolhook::plugin::TARGET;
 
 use crate::hostile::plugin_name;
@@ -236,8 +236,8 @@ impl Round<'_> {
         self.lab.lay(&self.plugin, &component, &machine_code());
     }
 
-    fn digest(&self, version: usize) -> Digest {
-        Digest::of(&mapper(self.versions + version))
+    fn digest(&self, version: usize) -> Sha256 {
+        Sha256::of(&mapper(self.versions + version))
     }
 }
 
@@ -252,7 +252,7 @@ fn a_publisher_that_is_killed_leaves_something_to_load() {
     assert!(first.status.success(), "{first:?}");
     let whole = began.elapsed();
 
-    let mut live = Digest::of(&mapper(0));
+    let mut live = Sha256::of(&mapper(0));
     let mut random = 42_u64;
     let (mut cut, mut through) = (0, 0);
     for version in 1..=25 {
@@ -269,7 +269,7 @@ fn a_publisher_that_is_killed_leaves_something_to_load() {
         let _ = process.kill();
         let ended = process.wait().unwrap();
 
-        let new = Digest::of(&mapper(version));
+        let new = Sha256::of(&mapper(version));
         let found = lab.mapped_with();
         if ended.success() {
             through += 1;
@@ -285,7 +285,7 @@ fn a_publisher_that_is_killed_leaves_something_to_load() {
     fs::write(&file, mapper(99)).unwrap();
     let last = lab.place.poolhook(&arguments);
     assert!(last.status.success(), "{last:?}");
-    assert_eq!(lab.mapped_with(), Digest::of(&mapper(99)));
+    assert_eq!(lab.mapped_with(), Sha256::of(&mapper(99)));
 }
 
 #[test]
@@ -307,11 +307,11 @@ fn what_a_killed_writer_left_half_written_is_in_nobodys_way() {
     let publish = shell
         .current_dir(lab.place.path())
         .args(["-c", script, env!("CARGO_BIN_EXE_poolhook")])
-        .arg(Digest::of(&mapper(1)).to_string())
+        .arg(Sha256::of(&mapper(1)).to_string())
         .env("PATH", "/usr/bin:/bin");
     let outcome = publish.output().unwrap();
     assert!(outcome.status.success(), "{outcome:?}");
-    assert_eq!(lab.mapped_with(), Digest::of(&mapper(1)));
+    assert_eq!(lab.mapped_with(), Sha256::of(&mapper(1)));
     let report = lab.handle(&lab.host(), &event("other-pool"));
     assert_eq!(report.outcome_name(), "written");
 }

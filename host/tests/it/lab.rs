@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use poolhook::blobs::dir::Dir;
 use poolhook::blobs::{BlobError, Blobs, Condition, Copied, ETag, Key, Listed, Read, Stored, Work};
 use poolhook::config::{PublishLimits, Settings};
-use poolhook::digest::Digest;
+use poolhook::digest::{Blake3, Sha256};
 use poolhook::host::Host;
 use poolhook::plugin::{ArtifactFiles, ENGINE, TARGET, WORLD, precompile};
 use poolhook::plugins::Plugins;
@@ -145,7 +145,7 @@ impl Lab {
     }
 
     /// A fresh host maps a sign-up with a release, whose component this is.
-    pub(crate) fn mapped_with(&self) -> Digest {
+    pub(crate) fn mapped_with(&self) -> Sha256 {
         let report = self.sign_up();
         assert!(report.outcome.is_ok(), "{:?}", report.outcome);
         report.trace.component.unwrap()
@@ -181,7 +181,7 @@ impl Lab {
     }
 
     /// The component that is live.
-    pub(crate) fn live(&self, plugin: &str) -> Option<Digest> {
+    pub(crate) fn live(&self, plugin: &str) -> Option<Sha256> {
         let (releases, plugin) = (self.releases(), plugin_name(plugin));
         let live = self.runtime.block_on(releases.live(&plugin)).unwrap();
         live.map(|live| live.sha256)
@@ -191,7 +191,7 @@ impl Lab {
     pub(crate) fn lay(&self, plugin: &str, component: &[u8], code: &[u8]) -> Release {
         let release = Release {
             plugin: plugin_name(plugin),
-            sha256: Digest::of(component),
+            sha256: Sha256::of(component),
             bytes: component.len() as u64,
             world: WORLD.into(),
             published: at(0),
@@ -209,7 +209,7 @@ impl Lab {
         self.put(&release_key(&release.plugin, release.sha256), json(release));
     }
 
-    pub(crate) fn put_live(&self, plugin: &str, sha256: Digest) {
+    pub(crate) fn put_live(&self, plugin: &str, sha256: Sha256) {
         let live = Live {
             sha256,
             since: at(0),
@@ -236,7 +236,7 @@ pub(crate) fn entry(engine: &str, target: &str, code: &[u8]) -> ArtifactEntry {
     ArtifactEntry {
         engine: engine.into(),
         target: target.into(),
-        blake3: Digest::of_code(code),
+        blake3: Blake3::of(code),
         bytes: code.len() as u64,
     }
 }

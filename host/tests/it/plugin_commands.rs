@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use poolhook::digest::Digest;
+use poolhook::digest::Sha256;
 use poolhook::plugin::{ENGINE, TARGET};
 use serde_json::{Value, json};
 
@@ -46,7 +46,7 @@ fn run_json_lines(place: &Place, arguments: &str, code: i32) -> Vec<Value> {
 }
 
 fn digest(version: usize) -> String {
-    Digest::of(&mapper(version)).to_string()
+    Sha256::of(&mapper(version)).to_string()
 }
 
 fn first(version: usize, digits: usize) -> String {
@@ -314,7 +314,7 @@ fn rebuild_makes_what_is_not_there_and_goes_on_after_a_failure() {
     assert_eq!(lines[0]["target"], TARGET);
     assert_eq!(lines[0]["error"], Value::Null);
     assert_eq!(lines[1]["error"]["errorType"], "Plugin.NotAComponent");
-    assert_eq!(lab.mapped_with(), Digest::of(&mapper(2)));
+    assert_eq!(lab.mapped_with(), Sha256::of(&mapper(2)));
 
     let (code, out, err) = run(&lab.place, "rebuild --all");
     assert_eq!((code, out.as_str()), (Some(1), ""));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use std::{fs, thread};
 
 use poolhook::config::Table;
-use poolhook::digest::Digest;
+use poolhook::digest::Sha256;
 use serde_json::Value;
 
 use crate::cloud::{Cloud, lines, mapper, until};
@@ -63,13 +63,13 @@ fn sign_ups_follow_what_is_published_and_none_is_lost() {
 
         let one = mapper("one", "");
         let second = cloud.publish(&one);
-        assert_eq!(second.stdout.trim(), Digest::of(&one).to_string());
+        assert_eq!(second.stdout.trim(), Sha256::of(&one).to_string());
         assert_eq!(second.code, 0, "{}", second.stderr);
         shape_is("one");
 
         for (broken, error, advice) in BROKEN {
             is_rejected(&cloud, &broken(), error, advice);
-            assert_eq!(cloud.live(), Some(Digest::of(&one)));
+            assert_eq!(cloud.live(), Some(Sha256::of(&one)));
         }
         shape_stays("one");
 
@@ -85,7 +85,7 @@ fn sign_ups_follow_what_is_published_and_none_is_lost() {
         assert_eq!(kept["level"], "WARN", "{kept}");
         assert_eq!(kept["userPoolId"], POOL, "{kept}");
         shape_stays("email");
-        let pin = Digest::of(&one);
+        let pin = Sha256::of(&one);
         let pinned = format!("table = 'User'\nplugin = 'acme@sha256:{pin}'");
         cloud.put(&config, pinned.as_bytes());
         shape_is("one");
@@ -144,7 +144,7 @@ fn is_rejected(cloud: &Cloud, component: &[u8], error: &str, advice: &str) {
     assert_eq!(refused.stdout, "");
     let rejection = cloud.document("rejections/acme.json").unwrap();
     assert_eq!(rejection["errorType"], error);
-    assert_eq!(rejection["sha256"], Digest::of(component).to_string());
+    assert_eq!(rejection["sha256"], Sha256::of(component).to_string());
     let message = rejection["errorMessage"].as_str().unwrap();
     assert!(!message.is_empty());
     let advised = rejection["advice"].as_str().unwrap().contains(advice);

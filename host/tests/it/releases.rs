@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use poolhook::blobs::Key;
 use poolhook::config::{PluginName, PluginRef, PublishLimits, Settings};
-use poolhook::digest::Digest;
+use poolhook::digest::Sha256;
 use poolhook::plugin::{ArtifactFiles, ENGINE, TARGET, precompile};
 use poolhook::publish::{PublishError, Published, Publisher, Rejected, Upload};
 use poolhook::release::{Rejection, artifact_key, live_key, release_key, uploaded_plugin};
@@ -97,7 +97,7 @@ const TAMPERED: [Tampered; 18] = [
         "no such release",
         "Plugin.NoSuchRelease",
         "`poolhook plugin show acme`",
-        |lab| lab.put_live(ACME, Digest::of(b"nothing")),
+        |lab| lab.put_live(ACME, Sha256::of(b"nothing")),
     ),
     (
         "another plugin's component",
@@ -124,7 +124,7 @@ const TAMPERED: [Tampered; 18] = [
         "Plugin.DamagedRelease",
         "the release of another component",
         |lab| {
-            let right = Digest::of(&mapper(0));
+            let right = Sha256::of(&mapper(0));
             let wrong = lab.lay(ACME, &mapper(7), &machine_code());
             lab.put_live(ACME, right);
             let key = release_key(&plugin_name(ACME), right);
@@ -136,7 +136,7 @@ const TAMPERED: [Tampered; 18] = [
         "Plugin.DamagedRelease",
         "is not what poolhook has written there",
         |lab| {
-            let key = release_key(&plugin_name(ACME), Digest::of(&mapper(0)));
+            let key = release_key(&plugin_name(ACME), Sha256::of(&mapper(0)));
             lab.put(&key, b"{\"plugin\": \"acme\", ".to_vec());
         },
     ),
@@ -189,7 +189,7 @@ fn what_was_tampered_with_does_not_run_and_publishing_again_mends_it() {
         assert_eq!(other.outcome_name(), "written", "{case}");
 
         lab.publish_version(0, at(1));
-        assert_eq!(lab.mapped_with(), Digest::of(&mapper(0)), "{case}");
+        assert_eq!(lab.mapped_with(), Sha256::of(&mapper(0)), "{case}");
         // The host that refused it looks again by itself: a failure is not kept.
         let report = lab.handle(&host, &event("confirm-sign-up"));
         assert!(report.outcome.is_ok(), "{case}: {:?}", report.outcome);
@@ -202,13 +202,13 @@ fn a_pin_loads_its_own_component_or_nothing() {
     lab.lay(ACME, &mapper(1), &machine_code());
     lab.lay(ACME, &mapper(2), &machine_code());
     let theirs = lab.lay("theirs", &mapper(3), &machine_code());
-    let pin = |digest: Digest| {
+    let pin = |digest: Sha256| {
         let pinned = format!("table = 'User'\nplugin = 'acme@sha256:{digest}'");
         lab.place.configure(POOL, &pinned);
     };
-    pin(Digest::of(&mapper(1)));
-    assert_eq!(lab.mapped_with(), Digest::of(&mapper(1)));
-    for digest in [theirs.sha256, Digest::of(b"nothing")] {
+    pin(Sha256::of(&mapper(1)));
+    assert_eq!(lab.mapped_with(), Sha256::of(&mapper(1)));
+    for digest in [theirs.sha256, Sha256::of(b"nothing")] {
         pin(digest);
         assert_eq!(failure(&lab.sign_up()), "Plugin.NoSuchRelease");
     }
@@ -236,7 +236,7 @@ fn rebuilding_mends_what_can_be_made_anew() {
         let lab = Lab::new();
         lab.lay(ACME, &mapper(0), &machine_code());
         tamper(&lab);
-        let (acme, digest) = (plugin_name(ACME), Digest::of(&mapper(0)));
+        let (acme, digest) = (plugin_name(ACME), Sha256::of(&mapper(0)));
         let releases = lab.releases();
         let rebuild = || {
             let release = lab.runtime.block_on(releases.release(&acme, digest));
@@ -451,7 +451,7 @@ fn a_rejected_upload_has_a_name_and_advice_and_leaves_what_is_live() {
         cases.push(("Plugin.NotAComponent", cut, "may have been cut off"));
     }
     for (number, (name, component, advice)) in cases.into_iter().enumerate() {
-        let (bytes, sha256) = (component.len() as u64, Digest::of(&component));
+        let (bytes, sha256) = (component.len() as u64, Sha256::of(&component));
         let uploaded = at(10 + number as u64);
         let outcome = lab.publish(ACME, component, uploaded).unwrap();
         assert_eq!(rejected(outcome).name(), name);
@@ -462,17 +462,17 @@ fn a_rejected_upload_has_a_name_and_advice_and_leaves_what_is_live() {
         assert!(rejection.advice.contains(advice), "{rejection:?}");
         assert_eq!(rejection.uploaded, uploaded);
         assert_eq!((rejection.bytes, rejection.sha256), (bytes, Some(sha256)));
-        assert_eq!(lab.live(ACME), Some(Digest::of(&mapper(1))));
+        assert_eq!(lab.live(ACME), Some(Sha256::of(&mapper(1))));
     }
     // Its rejection is all that an upload leaves behind.
     let mut after = files(&lab.place.path().join("poolhook.blobs"));
     after.retain(|file| file != "rejections/acme.json");
     assert_eq!(after, before);
-    assert_eq!(lab.mapped_with(), Digest::of(&mapper(1)));
+    assert_eq!(lab.mapped_with(), Sha256::of(&mapper(1)));
 
     lab.publish_version(2, at(100));
     assert_eq!(rejection(&lab, ACME), None);
-    assert_eq!(lab.mapped_with(), Digest::of(&mapper(2)));
+    assert_eq!(lab.mapped_with(), Sha256::of(&mapper(2)));
 }
 
 #[test]
@@ -540,13 +540,13 @@ fn what_is_wrong_beside_the_component_has_a_name_too() {
         assert_eq!(rejected(outcome).name(), "Upload.BadSettings");
         let why = rejection(&lab, ACME).unwrap();
         assert!(why.advice.contains("settings.json"), "{why:?}");
-        assert_eq!(why.sha256, Some(Digest::of(&choosy)));
+        assert_eq!(why.sha256, Some(Sha256::of(&choosy)));
         assert_eq!(lab.live(ACME), None);
     }
     put("uploads/acme/settings.json", b"{\"a\": 1}");
     let (_, outcome) = publish("uploads/acme/v1.wasm").unwrap();
     assert!(matches!(outcome, Published::Live(_)), "{outcome:?}");
-    assert_eq!(lab.live(ACME), Some(Digest::of(&choosy)));
+    assert_eq!(lab.live(ACME), Some(Sha256::of(&choosy)));
 
     // No uploads at all.
     assert!(publish("uploads/acme/gone.wasm").is_none());
@@ -601,7 +601,7 @@ fn a_compile_bomb_ends_at_the_limits() {
         let good = upload(ACME, mapper(2), at(uploaded + 1));
         let outcome = lab.runtime.block_on(publisher.publish(&good)).unwrap();
         assert!(matches!(outcome, Published::Live(_)), "{outcome:?}");
-        assert_eq!(lab.mapped_with(), Digest::of(&mapper(2)));
+        assert_eq!(lab.mapped_with(), Sha256::of(&mapper(2)));
     }
 }
 
@@ -649,7 +649,7 @@ fn a_compiler_that_fails_on_a_component_rejects_it_and_a_missing_one_says_nothin
 #[test]
 fn the_later_upload_or_rollback_is_live() {
     let lab = Lab::new();
-    let digest = |version: usize| Digest::of(&mapper(version));
+    let digest = |version: usize| Sha256::of(&mapper(version));
     let publish = |version, uploaded| lab.publish(ACME, mapper(version), at(uploaded)).unwrap();
     lab.publish_version(1, at(10));
     lab.publish_version(2, at(20));
@@ -685,7 +685,7 @@ fn the_later_upload_or_rollback_is_live() {
     assert_eq!(lab.mapped_with(), digest(1));
     assert!(matches!(publish(5, 35), Published::Live(_)));
 
-    let unknown = releases.roll_back(&acme, Some(Digest::of(b"nothing")), at(99));
+    let unknown = releases.roll_back(&acme, Some(Sha256::of(b"nothing")), at(99));
     let unknown = lab.runtime.block_on(unknown).unwrap_err();
     assert_eq!(unknown.name(), "Plugin.NoSuchRelease");
     assert_eq!(lab.live(ACME), Some(digest(5)));
@@ -712,13 +712,13 @@ fn of_publishers_that_race_one_is_live_and_all_are_whole() {
         let live = lab.live(ACME).unwrap();
         let won = |outcome: &Published| matches!(outcome, Published::Live(_));
         match first.cmp(&second) {
-            std::cmp::Ordering::Less => assert!(live == Digest::of(&mapper(2)) && won(&two)),
-            std::cmp::Ordering::Greater => assert!(live == Digest::of(&mapper(1)) && won(&one)),
+            std::cmp::Ordering::Less => assert!(live == Sha256::of(&mapper(2)) && won(&two)),
+            std::cmp::Ordering::Greater => assert!(live == Sha256::of(&mapper(1)) && won(&one)),
             std::cmp::Ordering::Equal => assert!(won(&one) || won(&two)),
         }
         assert_eq!(lab.mapped_with(), live);
         for version in [1, 2] {
-            let digest = Digest::of(&mapper(version));
+            let digest = Sha256::of(&mapper(version));
             let pinned = format!("table = 'User'\nplugin = 'acme@sha256:{digest}'");
             lab.place.configure(POOL, &pinned);
             assert_eq!(lab.mapped_with(), digest);
@@ -729,7 +729,7 @@ fn of_publishers_that_race_one_is_live_and_all_are_whole() {
 /// The file of the only artifact of `acme`'s first version.
 fn code_file(lab: &Lab) -> PathBuf {
     let entry = entry(ENGINE, TARGET, &machine_code());
-    let key = artifact_key(Digest::of(&mapper(0)), &entry);
+    let key = artifact_key(Sha256::of(&mapper(0)), &entry);
     let blobs = lab.place.path().join("poolhook.blobs");
     blobs.join(key.as_str())
 }

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use poolhook::config::PublishLimits;
-use poolhook::digest::Digest;
+use poolhook::digest::Sha256;
 use poolhook::plugin::{ENGINE, TARGET};
 use poolhook::publish::{Published, Publisher, Rejected};
 use poolhook::release::{Live, artifact_key, release_key};
@@ -44,7 +44,7 @@ fn machine_code_over_the_limit_is_rejected_and_nothing_of_it_is_stored() {
         "{rejected}"
     );
     assert!(rejected.advice().contains("publish.artifact-bytes"));
-    assert_eq!(lab.live(ACME), Some(Digest::of(&mapper(1))));
+    assert_eq!(lab.live(ACME), Some(Sha256::of(&mapper(1))));
     let new: Vec<_> = files(&lab)
         .into_iter()
         .filter(|file| !before.contains(file))
@@ -101,7 +101,7 @@ fn a_child_that_a_signal_ends_is_a_rejection_that_names_the_signal() {
         let rejection = lab.runtime.block_on(releases.rejection(&acme));
         let told = rejection.unwrap().unwrap().error_message;
         assert_eq!(told, rejected.to_string());
-        assert_eq!(lab.live(ACME), Some(Digest::of(&mapper(1))));
+        assert_eq!(lab.live(ACME), Some(Sha256::of(&mapper(1))));
         told
     };
     for signal in ["SEGV", "BUS", "ILL", "FPE", "TRAP", "ABRT", "TERM", "SYS"] {
@@ -266,7 +266,7 @@ fn beside_the_worst_plugins_a_good_tenants_events_are_in_time() {
         let (mut good, mut bad) = (Vec::new(), Vec::new());
         for number in 0..ROUNDS {
             let live = Live {
-                sha256: Digest::of(&largest[number % 2]),
+                sha256: Sha256::of(&largest[number % 2]),
                 since: at(number as u64),
             };
             let live = serde_json::to_vec(&live).unwrap();
@@ -428,7 +428,7 @@ fn publish_the_worst(cloud: &Cloud) -> [Vec<u8>; 2] {
             scope.spawn(move || {
                 let published = cloud.publish_from(file, "large", component);
                 assert!(published.code < 2, "{}", published.stderr);
-                assert_eq!(published.stdout.trim(), Digest::of(component).to_string());
+                assert_eq!(published.stdout.trim(), Sha256::of(component).to_string());
             });
         }
     });

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
 use std::{env, fs, thread};
 
-use poolhook::digest::Digest;
+use poolhook::digest::Sha256;
 use serde_json::{Value, json};
 
 use crate::cloud::{Cloud, lines, mapper, until};
@@ -29,14 +29,14 @@ fn an_upload_to_s3_goes_live_or_is_rejected() {
 
     cloud.put("uploads/acme/broken.wasm", b"garbage");
     let rejection = is_rejected(&cloud, "Plugin.NotAComponent");
-    assert_eq!(rejection["sha256"], Digest::of(b"garbage").to_string());
+    assert_eq!(rejection["sha256"], Sha256::of(b"garbage").to_string());
     assert!(
         rejection["advice"]
             .as_str()
             .unwrap()
             .contains("core module")
     );
-    assert_eq!(cloud.live(), Some(Digest::of(&one)));
+    assert_eq!(cloud.live(), Some(Sha256::of(&one)));
 
     // S3 encodes keys in its events.
     let two = mapper("two", "");
@@ -51,7 +51,7 @@ fn an_upload_to_s3_goes_live_or_is_rejected() {
     cloud.put("uploads/acme/settings.json", b"{\"plan\": ");
     cloud.put("uploads/acme/v3.wasm", &three);
     is_rejected(&cloud, "Upload.BadSettings");
-    assert_eq!(cloud.live(), Some(Digest::of(&two)));
+    assert_eq!(cloud.live(), Some(Sha256::of(&two)));
     cloud.put("uploads/acme/settings.json", br#"{"plan": "basic"}"#);
     cloud.put("uploads/acme/v3.wasm", &three);
     goes_live(&cloud, &three);
@@ -60,7 +60,7 @@ fn an_upload_to_s3_goes_live_or_is_rejected() {
     cloud.put("uploads/acme/large.wasm", &[0; 8193]);
     let rejection = is_rejected(&cloud, "Upload.TooLarge");
     assert_eq!(rejection["bytes"], 8193);
-    assert_eq!(cloud.live(), Some(Digest::of(&three)));
+    assert_eq!(cloud.live(), Some(Sha256::of(&three)));
 
     // Neither the settings nor the copies that publishing makes call the function.
     // Its log is complete only after its work is done.
@@ -111,7 +111,7 @@ fn what_is_put_into_the_folder_of_uploads_is_published() {
     fs::write(uploads.join("x.wasm"), &one).unwrap();
     let line = said("x.wasm");
     assert_eq!(line["published"], "live", "{line}");
-    assert_eq!(line["component"], Digest::of(&one).to_string());
+    assert_eq!(line["component"], Sha256::of(&one).to_string());
     assert_eq!(shape(), "one");
 
     let half = &one[..one.len() / 2];
@@ -121,7 +121,7 @@ fn what_is_put_into_the_folder_of_uploads_is_published() {
     let rejection = blobs.join("rejections/acme.json");
     let rejected: Value = serde_json::from_slice(&fs::read(&rejection).unwrap()).unwrap();
     assert_eq!(rejected["errorType"], "Plugin.NotAComponent");
-    assert_eq!(rejected["sha256"], Digest::of(half).to_string());
+    assert_eq!(rejected["sha256"], Sha256::of(half).to_string());
 
     // A writer that this machine held up might have been done, for all one can
     // see: then it is another one's turn.
@@ -169,9 +169,9 @@ fn in_whatever_order_they_come_the_last_upload_has_its_say() {
     let document =
         |key| serde_json::from_slice::<Value>(&fs::read(blobs.join(key)).unwrap()).unwrap();
     let live = document("releases/acme/live.json");
-    assert_eq!(live["sha256"], Digest::of(&one).to_string());
+    assert_eq!(live["sha256"], Sha256::of(&one).to_string());
     let rejection = document("rejections/acme.json");
-    assert_eq!(rejection["sha256"], Digest::of(b"the last one").to_string());
+    assert_eq!(rejection["sha256"], Sha256::of(b"the last one").to_string());
 }
 
 /// What the function has said of each upload.
@@ -190,7 +190,7 @@ fn published(cloud: &Cloud) -> Vec<(String, String)> {
 }
 
 fn goes_live(cloud: &Cloud, component: &[u8]) {
-    let sha256 = Digest::of(component);
+    let sha256 = Sha256::of(component);
     let live = until(PUBLISHED, || {
         let live = cloud.live()? == sha256;
         // The last step of publishing takes away what was said of the upload before.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use poolhook::digest::Digest;
+use poolhook::digest::Sha256;
 use serde_json::{Value, json};
 
 use super::dice::{below, roll};
@@ -140,7 +140,7 @@ impl Person {
 
     /// As a letter's key tells it.
     pub(crate) fn digest(&self) -> String {
-        Digest::of(self.event.as_bytes()).to_string()
+        Sha256::of(self.event.as_bytes()).to_string()
     }
 
     /// As Cognito does it: after an error, or no answer within 5 s, again, up to

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use anyhow::bail;
 use clap::Args;
 use poolhook::config::PluginName;
-use poolhook::digest::Digest;
+use poolhook::digest::Sha256;
 use poolhook::plugin::{ENGINE, TARGET};
 use poolhook::release::{Live, Rejection, Release};
 use poolhook::releases::{History, ReleaseError, Releases};
@@ -189,7 +189,7 @@ impl Rollback {
     }
 
     /// The one release whose digest begins so.
-    async fn find(&self, releases: &Releases, prefix: &DigestPrefix) -> anyhow::Result<Digest> {
+    async fn find(&self, releases: &Releases, prefix: &DigestPrefix) -> anyhow::Result<Sha256> {
         let prefix = prefix.as_str();
         let history = releases.history(&self.name).await?;
         let digests = history.releases.iter().map(|release| release.sha256);

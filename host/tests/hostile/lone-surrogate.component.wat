@@ -1,0 +1,43 @@
+;; Plugin.MalformedOutput
+;; A name in UTF-16 that is half a character.
+(component
+  (core module $mapper
+    (memory (export "memory") 2)
+    (global $heap (mut i32) (i32.const 65536))
+    (func (export "cabi_realloc") (param i32 i32 i32) (param $size i32) (result i32)
+      (local $at i32)
+      (local.set $at (i32.and (i32.add (global.get $heap) (i32.const 7)) (i32.const -8)))
+      (global.set $heap (i32.add (local.get $at) (local.get $size)))
+      (local.get $at))
+    (func (export "to-item") (param i32) (result i32) (i32.const 0))
+    (data (i32.const 8) "\20\00\00\00" "\01\00\00\00")
+    (data (i32.const 0x20) "\00\02\00\00" "\01\00\00\00" "\04\00\00\00")
+    (data (i32.const 0x200) "\00\d8"))
+  (core instance $mapper (instantiate $mapper))
+  (import "poolhook:mapper/types@0.1.0" (instance $types
+    (type $attribute (record (field "name" string) (field "value" string)))
+    (export "attribute" (type $attribute' (eq $attribute)))
+    (type $user (record
+      (field "user-pool-id" string) (field "region" string)
+      (field "client-id" (option string)) (field "user-name" string)
+      (field "trigger-source" string) (field "user-attributes" (list $attribute'))
+      (field "client-metadata" (list $attribute')) (field "time" string)
+      (field "time-ms" u64)))
+    (export "user" (type (eq $user)))
+    (type $value (variant
+      (case "s" string) (case "n" string) (case "b" (list u8)) (case "boolean" bool)
+      (case "null") (case "ss" (list string)) (case "ns" (list string))
+      (case "bs" (list (list u8))) (case "json" string)))
+    (export "value" (type $value' (eq $value)))
+    (type $field (record (field "name" string) (field "value" $value')))
+    (export "field" (type $field' (eq $field)))
+    (type $outcome (variant (case "put" (list $field')) (case "skip" string)))
+    (export "outcome" (type (eq $outcome)))))
+  (alias export $types "user" (type $user))
+  (alias export $types "outcome" (type $outcome))
+  (func $to-item (param "user" $user) (param "settings" string)
+    (result (result $outcome (error string)))
+    (canon lift (core func $mapper "to-item") (memory $mapper "memory")
+      (realloc (func $mapper "cabi_realloc")) string-encoding=utf16))
+  (instance $mapping (export "to-item" (func $to-item)))
+  (export "poolhook:mapper/mapping@0.1.0" (instance $mapping)))
