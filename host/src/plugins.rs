@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::future::pending;
-use std::io;
 use std::panic::resume_unwind;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -12,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, spawn_blocking};
 
-use crate::blobs::ETag;
+use crate::blobs::{Copied, ETag};
 use crate::cache::Cache;
 use crate::config::{ConfigError, HostConfig, PluginName, PluginRef};
 use crate::digest::Sha256;
@@ -260,29 +259,29 @@ impl Published {
             return Ok(artifact);
         }
         match self.download(files, release, entry).await? {
-            Ok(artifact) => Ok(artifact),
-            // A full disk, say: memory then takes what could have been mapped.
-            Err(_) => self.artifact_in_memory(release, entry).await,
+            Some(artifact) => Ok(artifact),
+            // The code is copied into memory instead of mapped.
+            None => self.artifact_in_memory(release, entry).await,
         }
     }
 
-    /// The artifact in a new file; the inner error is the file's.
+    /// The artifact in a new file; none where that cannot be written, as on a full
+    /// disk.
     async fn download(
         &self,
         files: &ArtifactFiles,
         release: &Release,
         entry: &ArtifactEntry,
-    ) -> Result<io::Result<Artifact>, Failure> {
-        let mut incoming = match files.receive(entry.blake3) {
-            Ok(incoming) => incoming,
-            Err(error) => return Ok(Err(error)),
+    ) -> Result<Option<Artifact>, Failure> {
+        let Ok(mut incoming) = files.receive(entry.blake3) else {
+            return Ok(None);
         };
         let copied = self.releases.copy_artifact(release, entry, &mut incoming);
-        if let Err(error) = copied.await? {
-            return Ok(Err(error));
+        if let Copied::NotWritten(_) = copied.await? {
+            return Ok(None);
         }
         incoming.verify()?;
-        Ok(files.keep(incoming))
+        Ok(files.keep(incoming).ok())
     }
 
     async fn artifact_in_memory(

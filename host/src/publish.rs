@@ -5,25 +5,25 @@
 //! whatever step a publish is cut off, either the old or the new release is live,
 //! and whole.
 
+mod check;
 mod child;
 mod compile;
 mod rejected;
 mod try_out;
 mod uploads;
 
-use std::path::PathBuf;
 use std::time::SystemTime;
 
-use crate::config::{PluginName, PublishLimits, Settings};
+use crate::config::{PluginName, Settings};
 use crate::digest::{Blake3, Sha256};
 use crate::failure::with_causes;
-use crate::plugin::{Artifact, ENGINE, TARGET, WORLD, is_builtin};
+use crate::plugin::{Artifact, ENGINE, TARGET, WORLD};
 use crate::release::{ArtifactEntry, Live, Rejection, Release};
 use crate::releases::{ReleaseError, Releases};
 use crate::timestamp::Timestamp;
+pub use check::{Checked, Checker, NotAccepted};
 pub use child::{Refusal, compile_stdin};
 pub use compile::CompileError;
-use compile::Compiled;
 pub use rejected::Rejected;
 pub use try_out::{Sample, TryOutError, try_out};
 pub use uploads::{Handled, upload_log_line};
@@ -31,9 +31,7 @@ pub use uploads::{Handled, upload_log_line};
 /// What makes releases of uploads.
 pub struct Publisher {
     releases: Releases,
-    limits: PublishLimits,
-    /// The program that compiles: see [`compile_stdin`].
-    compiler: PathBuf,
+    checker: Checker,
 }
 
 /// A component from outside.
@@ -49,18 +47,6 @@ pub struct Upload {
     pub uploaded: Timestamp,
 }
 
-/// A component that was checked.
-#[derive(Debug)]
-pub struct Checked {
-    /// Its digest.
-    pub sha256: Sha256,
-    /// Its size.
-    pub bytes: u64,
-    /// What it made of the sample event.
-    pub sample: Sample,
-    artifact: Artifact,
-}
-
 /// What became of an upload.
 #[derive(Debug)]
 pub enum Published {
@@ -70,6 +56,17 @@ pub enum Published {
     Superseded(Checked, Live),
     /// It is no release, and its rejection is written, unless a later upload has
     /// its own say.
+    Rejected(Rejected),
+}
+
+/// What became of a release that was to be rebuilt.
+#[derive(Debug)]
+pub enum Rebuilt {
+    /// It has machine code for this engine now.
+    Now,
+    /// It had it before.
+    Already,
+    /// Its component is not accepted any more; the release is as it was.
     Rejected(Rejected),
 }
 
@@ -100,19 +97,9 @@ impl PublishError {
 }
 
 impl Publisher {
-    /// A publisher into these releases. `compiler` is a program that calls
-    /// [`compile_stdin`] when its first argument is `precompile`.
-    pub fn new(releases: Releases, limits: PublishLimits, compiler: PathBuf) -> Self {
-        Self {
-            releases,
-            limits,
-            compiler,
-        }
-    }
-
-    /// The largest component that is accepted, in bytes.
-    pub fn max_component_bytes(&self) -> u64 {
-        self.limits.component_bytes
+    /// A publisher into these releases.
+    pub fn new(releases: Releases, checker: Checker) -> Self {
+        Self { releases, checker }
     }
 
     /// Where it publishes to.
@@ -120,12 +107,13 @@ impl Publisher {
         &self.releases
     }
 
-    /// Checks an upload and, if nothing is wrong with it, makes it live. If
-    /// something is, writes that as the plugin's rejection.
+    /// Checks an upload and, if it is accepted, makes it live; if not, writes the
+    /// reason as the plugin's rejection.
     pub async fn publish(&self, upload: &Upload) -> Result<Published, PublishError> {
-        let checked = match self.check(upload).await? {
+        let checked = match self.checker.check(upload).await {
             Ok(checked) => checked,
-            Err(rejected) => {
+            Err(NotAccepted::NoCompiler(error)) => return Err(PublishError::Compiler(error)),
+            Err(NotAccepted::Rejected(rejected)) => {
                 let Upload {
                     plugin,
                     component,
@@ -182,43 +170,6 @@ impl Publisher {
         self.releases.write_rejection(&rejection).await
     }
 
-    /// What publishing would say of an upload, without writing anything.
-    pub async fn check(&self, upload: &Upload) -> Result<Result<Checked, Rejected>, PublishError> {
-        let (plugin, component) = (&upload.plugin, &upload.component);
-        if is_builtin(plugin) {
-            let plugin = plugin.clone();
-            return Ok(Err(Rejected::NameTaken { plugin }));
-        }
-        let (bytes, max_bytes) = (component.len() as u64, self.limits.component_bytes);
-        if bytes > max_bytes {
-            return Ok(Err(Rejected::TooLarge { bytes, max_bytes }));
-        }
-        let compiled = self.compile(component, Some(&upload.settings)).await?;
-        Ok(compiled.and_then(|Compiled { artifact, sample }| {
-            let sample = sample.ok_or_else(|| CompileError::Crashed {
-                status: "no answer about the sample user".to_owned(),
-            })?;
-            Ok(Checked {
-                sha256: Sha256::of(component),
-                bytes,
-                sample,
-                artifact,
-            })
-        }))
-    }
-
-    /// Compiles a component, loads it as the trigger would and, with settings,
-    /// tries it out.
-    async fn compile(
-        &self,
-        component: &[u8],
-        settings: Option<&Settings>,
-    ) -> Result<Result<Compiled, Rejected>, PublishError> {
-        let compiled =
-            compile::in_a_process(&self.compiler, component, settings, &self.limits).await;
-        compiled.map_err(PublishError::Compiler)
-    }
-
     /// Writes a release and moves the pointer to it.
     async fn release(&self, upload: &Upload, checked: &Checked) -> Result<Live, ReleaseError> {
         let entry = self
@@ -257,16 +208,17 @@ impl Publisher {
         Ok(entry)
     }
 
-    /// Makes a release's machine code for this build's engine and target, if it
-    /// has none that can be read; true if it was made. Nothing else changes.
-    pub async fn rebuild(&self, release: &Release) -> Result<Result<bool, Rejected>, PublishError> {
+    /// Makes a release's machine code for this build's engine and target, if it has
+    /// none that can be read. Nothing else changes.
+    pub async fn rebuild(&self, release: &Release) -> Result<Rebuilt, PublishError> {
         if self.is_built(release).await? {
-            return Ok(Ok(false));
+            return Ok(Rebuilt::Already);
         }
         let component = self.releases.component(release).await?;
-        let artifact = match self.compile(&component, None).await? {
+        let artifact = match self.checker.compile(&component, None).await {
             Ok(compiled) => compiled.artifact,
-            Err(rejected) => return Ok(Err(rejected)),
+            Err(NotAccepted::NoCompiler(error)) => return Err(PublishError::Compiler(error)),
+            Err(NotAccepted::Rejected(rejected)) => return Ok(Rebuilt::Rejected(rejected)),
         };
         let entry = self.write_code(&component, &artifact).await?;
         let release = Release {
@@ -274,7 +226,7 @@ impl Publisher {
             ..release.clone()
         };
         self.releases.write_release(&release).await?;
-        Ok(Ok(true))
+        Ok(Rebuilt::Now)
     }
 
     async fn is_built(&self, release: &Release) -> Result<bool, ReleaseError> {

@@ -4,7 +4,7 @@
 mod write;
 
 use std::cmp::Reverse;
-use std::io::{self, Write};
+use std::io::Write;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -232,19 +232,18 @@ impl Releases {
         read.map_err(|error| too_large(release, error))
     }
 
-    /// Copies the same machine code; the inner error is that of `to`.
+    /// Copies the same machine code.
     pub(crate) async fn copy_artifact(
         &self,
         release: &Release,
         entry: &ArtifactEntry,
         to: &mut (dyn Write + Send),
-    ) -> Result<io::Result<()>, ReleaseError> {
+    ) -> Result<Copied, ReleaseError> {
         let key = artifact_key(release.sha256, entry);
         check_size(release, entry.bytes)?;
         let copied = self.blobs.copy(&key, MAX_ARTIFACT_BYTES, to).await;
         match copied.map_err(|error| too_large(release, error.into()))? {
-            Copied::Whole => Ok(Ok(())),
-            Copied::NotWritten(error) => Ok(Err(error)),
+            copied @ (Copied::Whole | Copied::NotWritten(_)) => Ok(copied),
             Copied::Absent => Err(ReleaseError::Missing {
                 plugin: release.plugin.clone(),
                 address: self.blobs.address(key.as_str()),

@@ -17,7 +17,7 @@ use poolhook::blobs::s3::Patience;
 use poolhook::blobs::{Key, Location, Places};
 use poolhook::config::HostConfig;
 use poolhook::pools::Pools;
-use poolhook::publish::{Publisher, compile_stdin, upload_log_line};
+use poolhook::publish::{Checker, Publisher, compile_stdin, upload_log_line};
 use poolhook::releases::Releases;
 use serde::Deserialize;
 
@@ -65,7 +65,8 @@ async fn serve() -> Result<(), Error> {
         None => HostConfig::default(),
     };
     let releases = Releases::new(places.open(&location)?);
-    let publisher = Publisher::new(releases, config.publish, env::current_exe()?);
+    let checker = Checker::new(config.publish, env::current_exe()?);
+    let publisher = Publisher::new(releases, checker);
 
     let uploads = Uploads {
         publisher,

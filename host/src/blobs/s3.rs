@@ -1,7 +1,7 @@
 //! Blobs in an S3 bucket, below a prefix: the only file that knows its SDK.
 
 use std::error::Error;
-use std::io::{self, Write};
+use std::io::Write;
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_s3::Client;
@@ -131,10 +131,7 @@ impl S3 {
     ) -> Result<Copied, BlobError> {
         let request = self.client.get_object().bucket(&self.bucket);
         match request.key(self.full(key.as_str())).send().await {
-            Ok(found) => {
-                let copied = self.receive(key, found, max, to).await?;
-                Ok(copied.map_or_else(Copied::NotWritten, |()| Copied::Whole))
-            }
+            Ok(found) => self.receive(key, found, max, to).await,
             Err(error) => match answer(&error) {
                 (404, "NoSuchKey") => Ok(Copied::Absent),
                 _ => Err(self.failed(key.as_str(), error)),
@@ -146,8 +143,8 @@ impl S3 {
         let etag = found.e_tag().map(|etag| ETag(etag.to_owned()));
         let modified = found.last_modified().and_then(timestamp);
         let mut bytes = Vec::new();
-        let received = self.receive(key, found, max, &mut bytes).await?;
-        received.map_err(|error| self.unavailable(key.as_str(), error))?;
+        // A vector takes everything.
+        self.receive(key, found, max, &mut bytes).await?;
         let (Some(etag), Some(modified)) = (etag, modified) else {
             return Err(
                 self.unavailable(key.as_str(), "the answer has no ETag or no Last-Modified")
@@ -160,15 +157,15 @@ impl S3 {
         })
     }
 
-    /// Writes an object's body; the inner error is `to`'s. A body that breaks off is
-    /// not asked for again: the caller's next read is.
+    /// Writes an object's body. A body that breaks off is not asked for again: the
+    /// caller's next read is.
     async fn receive(
         &self,
         key: &Key,
         from: GetObjectOutput,
         max: u64,
         to: &mut (dyn Write + Send),
-    ) -> Result<io::Result<()>, BlobError> {
+    ) -> Result<Copied, BlobError> {
         let too_large = |bytes| BlobError::TooLarge {
             address: self.address(key.as_str()),
             bytes,
@@ -182,7 +179,7 @@ impl S3 {
         loop {
             let piece = body.try_next().await;
             let Some(piece) = piece.map_err(|error| self.unavailable(key.as_str(), error))? else {
-                return Ok(Ok(()));
+                return Ok(Copied::Whole);
             };
             // Also where no length was announced.
             bytes = bytes.saturating_add(piece.len() as u64);
@@ -190,7 +187,7 @@ impl S3 {
                 return Err(too_large(bytes));
             }
             if let Err(error) = to.write_all(&piece) {
-                return Ok(Err(error));
+                return Ok(Copied::NotWritten(error));
             }
         }
     }

@@ -13,7 +13,7 @@ use super::Sample;
 use super::try_out::{self, TryOutError};
 use crate::config::{PluginName, Settings};
 use crate::digest::Sha256;
-use crate::plugin::{Artifact, Loader, Plugin, PluginError, precompile};
+use crate::plugin::{Artifact, Loader, PluginError, precompile};
 
 /// The longest message of a refusal, in bytes: the compiler's reasons can quote
 /// the component.
@@ -130,45 +130,41 @@ pub fn compile_stdin<S: AsRef<OsStr>>(
     let mut component = Vec::new();
     input.read_to_end(&mut component)?;
 
-    let reply = match make(&job, &component, settings.as_ref())? {
-        Ok((artifact, sample)) => Reply::Made { sample, artifact },
-        Err(wrong) => Reply::Refused(wrong.into()),
-    };
-    reply.write(io::stdout().lock())?;
-    Ok(ExitCode::SUCCESS)
-}
-
-/// The outer error is the system's, the inner one the component's.
-#[expect(clippy::type_complexity, reason = "used once, and named by its parts")]
-fn make(
-    job: &Job,
-    component: &[u8],
-    settings: Option<&Settings>,
-) -> io::Result<Result<(Vec<u8>, Option<Sample>), Wrong>> {
-    let code = match precompile(component) {
-        Ok(code) => code,
-        Err(error) => return Ok(Err(error.into())),
-    };
-    let (bytes, max_bytes) = (code.len() as u64, job.artifact_bytes);
-    if bytes > max_bytes {
-        return Ok(Err(Wrong::ArtifactTooLarge { bytes, max_bytes }));
-    }
+    let compiled = compile(&component, job.artifact_bytes);
     // An engine reserves far more addresses than it uses: from here on, what counts
     // is memory that can be written.
     limit(Resource::As, None)?;
     limit(Resource::Data, Some(job.memory_bytes))?;
-    let artifact = Artifact::compiled(code);
-    let sample = load(component, &artifact).map_err(Wrong::from);
-    let sample = sample.and_then(|plugin| {
-        let sample = settings.map(|settings| try_out::sample(&plugin, settings));
-        sample.transpose().map_err(Wrong::TryOut)
+    let made = compiled.and_then(|artifact| {
+        let sample = try_out(&component, &artifact, settings.as_ref())?;
+        let artifact = artifact.into_bytes();
+        Ok(Reply::Made { sample, artifact })
     });
-    Ok(sample.map(|sample| (artifact.into_bytes(), sample)))
+    let reply = made.unwrap_or_else(|wrong| Reply::Refused(wrong.into()));
+    reply.write(io::stdout().lock())?;
+    Ok(ExitCode::SUCCESS)
 }
 
-/// Loads the artifact as the trigger would: its world is checked here.
-fn load(component: &[u8], artifact: &Artifact) -> Result<Plugin, PluginError> {
-    Loader::for_one_thread()?.load_compiled(PluginName::default(), Sha256::of(component), artifact)
+fn compile(component: &[u8], max_bytes: u64) -> Result<Artifact, Wrong> {
+    let code = precompile(component)?;
+    let bytes = code.len() as u64;
+    if bytes > max_bytes {
+        return Err(Wrong::ArtifactTooLarge { bytes, max_bytes });
+    }
+    Ok(Artifact::compiled(code))
+}
+
+/// Loads the artifact as the trigger would, which checks the component's world, and
+/// maps the sample user if there are settings for it.
+fn try_out(
+    component: &[u8],
+    artifact: &Artifact,
+    settings: Option<&Settings>,
+) -> Result<Option<Sample>, Wrong> {
+    let (name, sha256) = (PluginName::default(), Sha256::of(component));
+    let plugin = Loader::for_one_thread()?.load_compiled(name, sha256, artifact)?;
+    let sample = settings.map(|settings| try_out::sample(&plugin, settings));
+    sample.transpose().map_err(Wrong::TryOut)
 }
 
 /// Lowers a limit of this process, or takes it back.

@@ -1,6 +1,5 @@
 //! Starts the compile child, and reads how it ended.
 
-use std::io;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -12,7 +11,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use super::child::Reply;
-use super::{Rejected, Sample};
+use super::{NotAccepted, Rejected, Sample};
 use crate::config::{PublishLimits, Settings};
 use crate::plugin::Artifact;
 
@@ -70,14 +69,13 @@ pub(super) struct Compiled {
 }
 
 /// Compiles a component and, with `settings`, tries it out, in a process of its
-/// own: whatever the component does to that process, this one lives on. The outer
-/// error is the system's, the inner one the component's.
+/// own: whatever the component does to that process, this one lives on.
 pub(super) async fn in_a_process(
     program: &Path,
     component: &[u8],
     settings: Option<&Settings>,
     limits: &PublishLimits,
-) -> io::Result<Result<Compiled, Rejected>> {
+) -> Result<Compiled, NotAccepted> {
     let settings = settings.map(Settings::as_json);
     let mut command = Command::new(program);
     command
@@ -92,7 +90,7 @@ pub(super) async fn in_a_process(
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
-    let mut process = command.spawn()?;
+    let mut process = command.spawn().map_err(NotAccepted::NoCompiler)?;
     let mut input = process.stdin.take();
     let write = async {
         if let Some(mut input) = input.take() {
@@ -109,24 +107,23 @@ pub(super) async fn in_a_process(
     let run = async { tokio::join!(process.wait_with_output(), write).0 };
     let Ok(output) = timeout(at_most, run).await else {
         let seconds = limits.compile_seconds;
-        return Ok(Err(CompileError::Time { seconds }.into()));
+        return Err(CompileError::Time { seconds }.into());
     };
-    let output = output?;
+    let output = output.map_err(NotAccepted::NoCompiler)?;
     if !output.status.success() {
-        let ended = ended(output.status, &output.stderr, limits);
-        return Ok(Err(ended.into()));
+        return Err(ended(output.status, &output.stderr, limits).into());
     }
-    Ok(match Reply::read(output.stdout) {
+    match Reply::read(output.stdout) {
         Some(Reply::Made { sample, artifact }) => Ok(Compiled {
             artifact: Artifact::compiled(artifact),
             sample,
         }),
-        Some(Reply::Refused(refusal)) => Err(Rejected::Component(refusal)),
-        None => Err(CompileError::Crashed {
-            status: format!("{}, without an answer", output.status),
+        Some(Reply::Refused(refusal)) => Err(Rejected::Component(refusal).into()),
+        None => {
+            let status = format!("{}, without an answer", output.status);
+            Err(CompileError::Crashed { status }.into())
         }
-        .into()),
-    })
+    }
 }
 
 fn ended(status: ExitStatus, said: &[u8], limits: &PublishLimits) -> CompileError {

@@ -25,7 +25,7 @@ impl Publisher {
             return Ok(None);
         };
         let blobs = self.releases.blobs();
-        let max_bytes = self.limits.component_bytes;
+        let max_bytes = self.checker.max_component_bytes();
         let read = blobs.get(key, None, max_bytes).await;
         let blob = match read {
             Ok(Read::Blob(blob)) => blob,
@@ -39,7 +39,7 @@ impl Publisher {
             }
             Err(error) => return Err(ReleaseError::from(error).into()),
         };
-        let published = match self.settings(&plugin).await? {
+        let published = match self.settings(&plugin).await {
             Ok(settings) => {
                 let upload = Upload {
                     plugin: plugin.clone(),
@@ -49,7 +49,8 @@ impl Publisher {
                 };
                 self.publish(&upload).await?
             }
-            Err(rejected) => {
+            Err(NoSettings::Unread(error)) => return Err(error.into()),
+            Err(NoSettings::Rejected(rejected)) => {
                 let (uploaded, component) = (blob.modified, &blob.bytes);
                 self.reject_component(&plugin, uploaded, component, &rejected)
                     .await?;
@@ -60,23 +61,26 @@ impl Publisher {
     }
 
     /// The settings that lie beside a plugin's uploads; empty if none do.
-    async fn settings(
-        &self,
-        plugin: &PluginName,
-    ) -> Result<Result<Settings, Rejected>, ReleaseError> {
+    async fn settings(&self, plugin: &PluginName) -> Result<Settings, NoSettings> {
         let key = settings_key(plugin);
         let found = self.releases.blobs().get(&key, None, MAX_SETTINGS_BYTES);
-        Ok(match found.await {
-            Ok(Read::Blob(blob)) => Settings::from_json(&blob.bytes).map_err(Rejected::Settings),
+        let rejected = |error| NoSettings::Rejected(Rejected::Settings(error));
+        match found.await {
+            Ok(Read::Blob(blob)) => Settings::from_json(&blob.bytes).map_err(rejected),
             Ok(Read::Absent | Read::Unchanged) => Ok(Settings::default()),
             // Its author's fault as much as its text.
             Err(error @ BlobError::TooLarge { .. }) => {
-                let error = serde::de::Error::custom(error);
-                Err(Rejected::Settings(error))
+                Err(rejected(serde::de::Error::custom(error)))
             }
-            Err(error) => return Err(error.into()),
-        })
+            Err(error) => Err(NoSettings::Unread(error.into())),
+        }
     }
+}
+
+/// Why an upload's settings cannot be used.
+enum NoSettings {
+    Rejected(Rejected),
+    Unread(ReleaseError),
 }
 
 /// What became of an upload, as a log line: one JSON object.

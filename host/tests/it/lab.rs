@@ -15,7 +15,7 @@ use poolhook::host::Host;
 use poolhook::plugin::{ArtifactFiles, ENGINE, TARGET, WORLD, precompile};
 use poolhook::plugins::Plugins;
 use poolhook::pools::Pools;
-use poolhook::publish::{PublishError, Published, Publisher, Upload};
+use poolhook::publish::{Checker, PublishError, Published, Publisher, Upload};
 use poolhook::release::{
     ArtifactEntry, Live, Release, artifact_key, component_key, live_key, release_key,
 };
@@ -161,7 +161,7 @@ impl Lab {
 
     pub(crate) fn publisher_with(&self, limits: PublishLimits) -> Publisher {
         let program = env!("CARGO_BIN_EXE_poolhook").into();
-        Publisher::new(self.releases(), limits, program)
+        Publisher::new(self.releases(), Checker::new(limits, program))
     }
 
     pub(crate) fn publish(

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use arbitrary::{Arbitrary as _, Unstructured};
 use poolhook::blobs::dir::Dir;
 use poolhook::config::PublishLimits;
-use poolhook::publish::{Published, Publisher};
+use poolhook::publish::{Checker, Published, Publisher};
 use poolhook::releases::Releases;
 use serde_json::Value;
 use wasm_smith::{Component, Config, Module};
@@ -43,7 +43,7 @@ fn random_components_have_a_verdict_and_their_events_an_end() {
     let program = env!("CARGO_BIN_EXE_poolhook");
     let publish = || {
         let limits = PublishLimits::default();
-        let publisher = Publisher::new(releases.clone(), limits, program.into());
+        let publisher = Publisher::new(releases.clone(), Checker::new(limits, program.into()));
         let mut verdicts = Vec::new();
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);

@@ -13,7 +13,7 @@ use poolhook::blobs::Key;
 use poolhook::config::{PluginName, PluginRef, PublishLimits, Settings};
 use poolhook::digest::Sha256;
 use poolhook::plugin::{ArtifactFiles, ENGINE, TARGET, precompile};
-use poolhook::publish::{PublishError, Published, Publisher, Rejected, Upload};
+use poolhook::publish::{Checker, PublishError, Published, Publisher, Rebuilt, Rejected, Upload};
 use poolhook::release::{Rejection, artifact_key, live_key, release_key, uploaded_plugin};
 
 use crate::hostile::{default_plugin, hostile, plugin_name};
@@ -242,7 +242,11 @@ fn rebuilding_mends_what_can_be_made_anew() {
             let release = lab.runtime.block_on(releases.release(&acme, digest));
             let publisher = lab.publisher();
             let rebuilt = publisher.rebuild(release.as_ref().unwrap());
-            lab.runtime.block_on(rebuilt).unwrap().unwrap()
+            match lab.runtime.block_on(rebuilt).unwrap() {
+                Rebuilt::Now => true,
+                Rebuilt::Already => false,
+                Rebuilt::Rejected(rejected) => panic!("{rejected}"),
+            }
         };
         assert!(rebuild());
         assert_eq!(lab.mapped_with(), digest);
@@ -629,7 +633,10 @@ fn the_compiling_process_ends_itself_at_its_limits() {
 fn a_compiler_that_fails_on_a_component_rejects_it_and_a_missing_one_says_nothing_of_it() {
     let lab = Lab::new();
     let publish = |program: &str| {
-        let publisher = Publisher::new(lab.releases(), PublishLimits::default(), program.into());
+        let publisher = Publisher::new(
+            lab.releases(),
+            Checker::new(PublishLimits::default(), program.into()),
+        );
         let good = upload(ACME, mapper(1), at(1));
         lab.runtime.block_on(publisher.publish(&good))
     };

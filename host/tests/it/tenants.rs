@@ -11,7 +11,7 @@ use std::time::Duration;
 use poolhook::config::PublishLimits;
 use poolhook::digest::Sha256;
 use poolhook::plugin::{ENGINE, TARGET};
-use poolhook::publish::{Published, Publisher, Rejected};
+use poolhook::publish::{Checker, Published, Publisher, Rejected};
 use poolhook::release::{Live, artifact_key, release_key};
 use poolhook::timestamp::Timestamp;
 use serde_json::Value;
@@ -94,7 +94,10 @@ fn a_child_that_a_signal_ends_is_a_rejection_that_names_the_signal() {
     let rejects = |script: &str| {
         let program = lab.place.path().join("compiler");
         write_script(&program, script);
-        let publisher = Publisher::new(lab.releases(), PublishLimits::default(), program);
+        let publisher = Publisher::new(
+            lab.releases(),
+            Checker::new(PublishLimits::default(), program),
+        );
         let rejected = reject(&lab, &publisher, mapper(2), at(2));
         assert_eq!(rejected.name(), "Upload.CompilerFailed", "{script}");
         let (releases, acme) = (lab.releases(), plugin_name(ACME));

@@ -14,7 +14,7 @@ use poolhook::config::{HostConfig, PluginName, Settings};
 use poolhook::plugin::{ArtifactFiles, Plugin};
 use poolhook::plugins::Plugins;
 use poolhook::pools::Pools;
-use poolhook::publish::Publisher;
+use poolhook::publish::{Checker, Publisher};
 use poolhook::releases::Releases;
 use poolhook::store::ItemReader;
 use poolhook::store::dynamodb::DynamoDb;
@@ -238,11 +238,16 @@ impl SettingsFile {
     }
 }
 
-/// What publishes, with the limits of the host's config.
-pub(crate) async fn publisher(config: &Config, releases: Releases) -> anyhow::Result<Publisher> {
+/// What checks components, with the limits of the host's config.
+pub(crate) async fn checker(config: &Config) -> anyhow::Result<Checker> {
     let limits = config.host().await?.publish;
     let program = env::current_exe().context("cannot find poolhook itself")?;
-    Ok(Publisher::new(releases, limits, program))
+    Ok(Checker::new(limits, program))
+}
+
+/// What publishes, with the same limits.
+pub(crate) async fn publisher(config: &Config, releases: Releases) -> anyhow::Result<Publisher> {
+    Ok(Publisher::new(releases, checker(config).await?))
 }
 
 /// A number of bytes for people.

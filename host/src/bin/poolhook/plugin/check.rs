@@ -1,19 +1,16 @@
 //! `poolhook plugin check`: what publishing would say.
 
 use std::io::{self, Write as _};
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use clap::Args;
-use poolhook::blobs::dir::Dir;
 use poolhook::plugin::{ENGINE, TARGET};
-use poolhook::publish::{Checked, Rejected, Upload};
-use poolhook::releases::Releases;
+use poolhook::publish::{Checked, NotAccepted, Rejected, Upload};
 use serde_json::{Value, json};
 
 use super::publish::compiling;
 use crate::Exit;
-use crate::options::{Component, Config, bytes, publisher};
+use crate::options::{Component, Config, bytes, checker};
 
 /// Check a component as publishing would, and write nothing.
 ///
@@ -45,22 +42,22 @@ impl Options {
             settings: self.component.settings.read()?,
             uploaded: SystemTime::now().into(),
         };
-        let checked = crate::options::block_on(async {
-            // Checking writes nothing, so any place will do.
-            let nowhere = Releases::new(Arc::new(Dir::open(std::env::temp_dir())?));
-            let publisher = publisher(&self.config, nowhere).await?;
-            Ok(compiling(publisher.check(&upload)).await?)
-        })?;
-        let exit = Exit::of(checked.is_ok());
-        if self.json {
-            let verdict = checked.as_ref().map_or_else(rejected_json, checked_json);
-            writeln!(io::stdout(), "{verdict}")?;
-        } else {
-            let file = self.component.file.display();
-            match checked {
-                Ok(checked) => eprintln!("{file}: {}", checked_text(&checked)),
-                Err(rejected) => eprintln!("{file}: {}", rejected_text(&rejected)),
+        let check = async {
+            let checker = checker(&self.config).await?;
+            Ok(compiling(checker.check(&upload)).await)
+        };
+        let (json, text, exit) = match crate::options::block_on(check)? {
+            Ok(checked) => (checked_json(&checked), checked_text(&checked), Exit::Done),
+            Err(NotAccepted::Rejected(rejected)) => {
+                let (json, text) = (rejected_json(&rejected), rejected_text(&rejected));
+                (json, text, Exit::Failed)
             }
+            Err(error @ NotAccepted::NoCompiler(_)) => return Err(error.into()),
+        };
+        if self.json {
+            writeln!(io::stdout(), "{json}")?;
+        } else {
+            eprintln!("{}: {text}", self.component.file.display());
         }
         Ok(exit)
     }

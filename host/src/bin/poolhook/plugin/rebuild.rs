@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use poolhook::plugin::{ENGINE, TARGET};
+use poolhook::publish::Rebuilt;
 use poolhook::release::Release;
 use poolhook::releases::Releases;
 use serde_json::json;
@@ -57,14 +58,13 @@ impl Options {
             let (plugin, sha256) = (&release.plugin, release.sha256);
             progress.set_message(plugin.to_string());
             let rebuilt = publisher.rebuild(&release).await?;
-            let outcome = match &rebuilt {
-                Ok(true) => "built",
-                Ok(false) => "already built",
-                Err(_) => "failed",
+            let (outcome, error) = match rebuilt {
+                Rebuilt::Now => ("built", None),
+                Rebuilt::Already => ("already built", None),
+                Rebuilt::Rejected(rejected) => ("failed", Some(rejected)),
             };
-            built += usize::from(matches!(rebuilt, Ok(true)));
-            failed += usize::from(rebuilt.is_err());
-            let error = rebuilt.err();
+            built += usize::from(outcome == "built");
+            failed += usize::from(error.is_some());
             progress.suspend(|| -> io::Result<()> {
                 if self.json {
                     let error = error.as_ref().map(|error| {

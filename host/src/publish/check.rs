@@ -1,0 +1,95 @@
+//! Checking a component: what publishing does before it writes anything.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::compile::{self, Compiled};
+use super::{CompileError, Rejected, Sample, Upload};
+use crate::config::{PublishLimits, Settings};
+use crate::digest::Sha256;
+use crate::plugin::{Artifact, is_builtin};
+
+/// What checks components. It writes nothing.
+pub struct Checker {
+    limits: PublishLimits,
+    program: PathBuf,
+}
+
+/// A component that was accepted.
+#[derive(Debug)]
+pub struct Checked {
+    /// Its digest.
+    pub sha256: Sha256,
+    /// Its size, in bytes.
+    pub bytes: u64,
+    /// What it made of the sample event.
+    pub sample: Sample,
+    pub(super) artifact: Artifact,
+}
+
+/// Why a component was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum NotAccepted {
+    /// Something is wrong with it.
+    #[error(transparent)]
+    Rejected(#[from] Rejected),
+    /// The compile child could not be started or spoken to, so nothing is known of
+    /// the component.
+    #[error("cannot run the compiler")]
+    NoCompiler(#[source] io::Error),
+}
+
+impl From<CompileError> for NotAccepted {
+    fn from(error: CompileError) -> Self {
+        Self::Rejected(error.into())
+    }
+}
+
+impl Checker {
+    /// A checker with these limits. `program` calls
+    /// [`compile_stdin`](super::compile_stdin) when its first argument is
+    /// `precompile`.
+    pub fn new(limits: PublishLimits, program: PathBuf) -> Self {
+        Self { limits, program }
+    }
+
+    /// The largest component that is accepted, in bytes.
+    pub fn max_component_bytes(&self) -> u64 {
+        self.limits.component_bytes
+    }
+
+    /// What publishing would say of an upload.
+    pub async fn check(&self, upload: &Upload) -> Result<Checked, NotAccepted> {
+        let Upload {
+            plugin, component, ..
+        } = upload;
+        if is_builtin(plugin) {
+            let plugin = plugin.clone();
+            return Err(Rejected::NameTaken { plugin }.into());
+        }
+        let (bytes, max_bytes) = (component.len() as u64, self.limits.component_bytes);
+        if bytes > max_bytes {
+            return Err(Rejected::TooLarge { bytes, max_bytes }.into());
+        }
+        let Compiled { artifact, sample } = self.compile(component, Some(&upload.settings)).await?;
+        let sample = sample.ok_or_else(|| CompileError::Crashed {
+            status: "no answer about the sample user".to_owned(),
+        })?;
+        Ok(Checked {
+            sha256: Sha256::of(component),
+            bytes,
+            sample,
+            artifact,
+        })
+    }
+
+    /// Compiles a component, loads it as the trigger would and, with settings, tries
+    /// it out.
+    pub(super) async fn compile(
+        &self,
+        component: &[u8],
+        settings: Option<&Settings>,
+    ) -> Result<Compiled, NotAccepted> {
+        compile::in_a_process(&self.program, component, settings, &self.limits).await
+    }
+}
