@@ -21,7 +21,7 @@ use axum::routing::{get, post};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::cloud::mapper;
+use crate::aws_fixtures::mapper;
 use crate::servers;
 use crate::stores::{items, table};
 use crate::support::{POOL, Place, block_on, clean, event, event_names, http};

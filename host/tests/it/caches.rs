@@ -12,7 +12,7 @@ use poolhook::report::Report;
 use serde_json::Value;
 
 use crate::hostile::plugin_name;
-use crate::lab::{ACME, Fault, Lab, Seen, from_wat, machine_code, mapper};
+use crate::release_fixtures::{ACME, Fault, Lab, Seen, from_wat, machine_code, mapper};
 use crate::support::{OTHER_POOL, POOL, event, failure};
 
 /// A little more than the shortest time to live.

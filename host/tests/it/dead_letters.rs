@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::cloud::mapper;
+use crate::aws_fixtures::mapper;
 use crate::support::{OTHER_POOL, POOL, Place, Serve, event, http};
 
 /// What Cognito gets: the failure's name, or none.
@@ -150,4 +150,25 @@ fn replay_replaces_no_item_and_says_what_differs() {
     assert_eq!(code, Some(0), "{err}");
     assert!(place.items("User")[0].contains("two"));
     assert!(listed(&place).is_empty());
+}
+
+#[test]
+fn a_date_is_a_day_of_the_calendar() {
+    let place = Place::new(&[]);
+    for date in [
+        "2026-99-99",
+        "2026-02-30",
+        "2026-13-01",
+        "2026-2-3",
+        "2026-366",
+        "today",
+    ] {
+        for option in ["--since", "--until"] {
+            let (code, out, err) = run(&place, &["dead-letters", "list", option, date]);
+            assert_eq!((code, out.as_str()), (Some(2), ""), "{date}: {err}");
+            assert!(err.contains("must be a date such as"), "{date}: {err}");
+        }
+    }
+    let (_, _, err) = run(&place, &["dead-letters", "list", "--since", "2028-02-29"]);
+    assert!(!err.contains("must be a date"), "{err}");
 }

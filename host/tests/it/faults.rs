@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 
-use crate::cloud::{Cloud, mapper};
+use crate::aws_fixtures::{Cloud, mapper};
 use crate::support::http;
 use dice::below;
 use history::{Lines, Rows, State, Times, Told, check, check_puts};

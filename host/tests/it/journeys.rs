@@ -8,7 +8,7 @@ use std::{env, fs};
 
 use serde_json::{Value, json};
 
-use crate::cloud::until;
+use crate::aws_fixtures::until;
 use crate::servers::{self, CODE, PoolSeed, Server};
 use crate::stores::{create_table, items, table};
 use crate::support::{RUST_PLUGINS, block_on, clean, tests};

@@ -8,16 +8,15 @@
     reason = "a test fails by panicking"
 )]
 
+mod aws_fixtures;
 mod backfill;
 mod blobs;
 mod bootstrap;
 mod caches;
-mod cloud;
 mod cognito;
 mod command_line;
 mod config;
 mod conformance;
-mod cuts;
 mod dead_letters;
 mod default_plugin;
 mod docs;
@@ -27,14 +26,15 @@ mod fences;
 mod fields;
 mod frozen;
 mod hostile;
+mod interrupted_publishing;
 mod journeys;
 mod kits;
-mod lab;
 mod new_plugin;
 mod plugin_commands;
 mod plugin_test;
 mod publishing;
 mod random;
+mod release_fixtures;
 mod releases;
 mod serve;
 mod servers;

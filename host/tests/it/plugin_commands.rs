@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::command_line::{sample, text};
 use crate::hostile::hostile;
-use crate::lab::{ACME, Lab, entry, machine_code, mapper};
+use crate::release_fixtures::{ACME, Lab, entry, machine_code, mapper};
 use crate::support::{Place, tests};
 
 /// A folder with some components and nothing published.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::command_line::text;
 use crate::hostile::hostile;
-use crate::lab::mapper;
+use crate::release_fixtures::mapper;
 use crate::support::{POOL, Place, event, tests};
 
 const ID: &str = "0f3d5f0e-8f5c-4b55-9c1c-2c0a3a4c7e11";

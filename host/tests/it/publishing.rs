@@ -9,7 +9,7 @@ use poolhook::config::Table;
 use poolhook::digest::Sha256;
 use serde_json::Value;
 
-use crate::cloud::{Cloud, lines, mapper, until};
+use crate::aws_fixtures::{Cloud, lines, mapper, until};
 use crate::hostile::default_plugin;
 use crate::servers::{self, CODE, CognitoLocal, PoolSeed};
 use crate::support::{OTHER_POOL, POOL, Serve};

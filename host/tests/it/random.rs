@@ -20,7 +20,7 @@ use serde_json::Value;
 use wasm_smith::{Component, Config, Module};
 
 use crate::bootstrap::{Lambda, create_table};
-use crate::lab::{at, upload};
+use crate::release_fixtures::{at, upload};
 use crate::releases::leb;
 use crate::servers;
 use crate::support::{Place, block_on, event, tests};

@@ -17,7 +17,7 @@ use poolhook::publish::{Checker, PublishError, Published, Publisher, Rebuilt, Re
 use poolhook::release::{Rejection, artifact_key, live_key, release_key, uploaded_plugin};
 
 use crate::hostile::{default_plugin, hostile, plugin_name};
-use crate::lab::{ACME, Lab, at, entry, from_wat, machine_code, mapper, upload};
+use crate::release_fixtures::{ACME, Lab, at, entry, from_wat, machine_code, mapper, upload};
 use crate::support::{POOL, event, failure};
 
 /// What is wrong, the failure's name, what it says, and how it is made so.

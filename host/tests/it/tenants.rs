@@ -16,11 +16,11 @@ use poolhook::release::{Live, artifact_key, release_key};
 use poolhook::timestamp::Timestamp;
 use serde_json::Value;
 
-use crate::cloud::{Cloud, mapper as shaped, mapper_with, until};
+use crate::aws_fixtures::{Cloud, mapper as shaped, mapper_with, until};
 use crate::command_line::text;
 use crate::faults::lambda::{Configuration, End, Lambda};
 use crate::hostile::{hostile, plugin_name};
-use crate::lab::{ACME, Lab, at, entry, large_mapper, machine_code, mapper, upload};
+use crate::release_fixtures::{ACME, Lab, at, entry, large_mapper, machine_code, mapper, upload};
 use crate::servers::{self, CODE, PoolSeed};
 use crate::support::{POOL, Place, block_on, event, failure, http};
 

@@ -10,7 +10,7 @@ use std::{env, fs, thread};
 use poolhook::digest::Sha256;
 use serde_json::{Value, json};
 
-use crate::cloud::{Cloud, lines, mapper, until};
+use crate::aws_fixtures::{Cloud, lines, mapper, until};
 use crate::support::{POOL, Place, event, http};
 
 /// A cold start of an unoptimised binary, and compiling, on a slow machine.

@@ -13,6 +13,7 @@ use poolhook::event::UserPoolId;
 use poolhook::failure::Class;
 use poolhook::replay::Filter;
 use serde_json::json;
+use time::format_description::well_known::Iso8601;
 
 use crate::Exit;
 use crate::options::{Store, block_on};
@@ -77,7 +78,8 @@ fn date(text: &str) -> Result<String, &'static str> {
         _ => b.is_ascii_digit(),
     };
     let well_formed = text.len() == 10 && text.bytes().enumerate().all(form);
-    well_formed
+    let is_a_day = || time::Date::parse(text, &Iso8601::DATE).is_ok();
+    (well_formed && is_a_day())
         .then(|| text.to_owned())
         .ok_or("must be a date such as 2026-11-23")
 }

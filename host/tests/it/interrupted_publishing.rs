@@ -12,7 +12,7 @@ use poolhook::digest::Sha256;
 use poolhook::plugin::TARGET;
 
 use crate::hostile::plugin_name;
-use crate::lab::{ACME, Fault, Lab, at, entry, machine_code, mapper, upload};
+use crate::release_fixtures::{ACME, Fault, Lab, at, entry, machine_code, mapper, upload};
 use crate::support::{POOL, Place, event};
 use crate::{blobs, servers};
 
