@@ -3,9 +3,7 @@
 //! `id` is the user's `userName`, `email` the attribute of that name. A user
 //! without an email (signed up by phone, say) is skipped, with that reason.
 
-#[cfg(target_arch = "wasm32")]
-#[path = "../../sdk/src/heap.rs"]
-mod heap;
+use poolhook_heap as _;
 
 use exports::poolhook::mapper::mapping::{Guest, Outcome, User};
 use poolhook::mapper::types::{Field, Value};

@@ -15,9 +15,6 @@
 mod checks;
 mod expression;
 mod filters;
-#[cfg(target_arch = "wasm32")]
-#[path = "../../sdk/src/heap.rs"]
-mod heap;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -26,6 +23,7 @@ mod value;
 
 use exports::poolhook::mapper::mapping::{Guest, Outcome, User};
 use poolhook::mapper::types::Field;
+use poolhook_heap as _;
 
 use expression::Expressions;
 use settings::Settings;

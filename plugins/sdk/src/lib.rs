@@ -72,13 +72,13 @@
 //! ```
 #![warn(missing_docs)]
 
-#[cfg(target_arch = "wasm32")]
-mod heap;
 mod item;
 pub mod log;
 mod user;
 
 use std::fmt::Display;
+
+use poolhook_heap as _;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

@@ -81,8 +81,8 @@ const RUST: Kit = Kit {
         "plugins/templates/rust/" => "": ".gitignore" "Cargo.toml" "README.md" "src/lib.rs";
         // The crate for authors is on no registry.
         "plugins/sdk/" => "poolhook-plugin/":
-            "Cargo.toml" "README.md" "src/heap.rs" "src/item.rs" "src/lib.rs" "src/log.rs"
-            "src/user.rs";
+            "Cargo.toml" "README.md" "src/item.rs" "src/lib.rs" "src/log.rs" "src/user.rs";
+        "plugins/heap/" => "poolhook-plugin/heap/": "Cargo.toml" "src/lib.rs";
         "wit/" => "poolhook-plugin/wit/": "mapper.wit";
     },
     replace: &[
@@ -91,6 +91,7 @@ const RUST: Kit = Kit {
             "\n# Not part of a workspace that it may lie in.\n[workspace]\n\n[lib]\n",
         ),
         ("../../sdk", "poolhook-plugin"),
+        ("../heap", "heap"),
     ],
     commands: &["cargo test", "poolhook plugin build"],
 };

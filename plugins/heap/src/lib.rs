@@ -1,6 +1,8 @@
-//! Memory for one event. The instance ends with the event, so nothing is given
-//! back; and what lies in the module's own memory need not be asked of the host,
-//! which costs more than the mapping.
+//! Memory for one event: the global allocator of a plugin that depends on this crate.
+//!
+//! The instance ends with the event, so nothing is freed. The memory is part of the
+//! module's own: to ask the host for more would cost more than the mapping.
+#![cfg(target_arch = "wasm32")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::{Cell, UnsafeCell};
@@ -42,7 +44,7 @@ unsafe impl GlobalAlloc for Heap {
     unsafe fn dealloc(&self, piece: *mut u8, layout: Layout) {
         let room = self.room.get().cast::<u8>();
         if !(room..room.wrapping_add(BYTES)).contains(&piece) {
-            // SAFETY: it is none of the room's, so it came from the system.
+            // SAFETY: it is not in the room, so it came from the system.
             unsafe { System.dealloc(piece, layout) }
         }
     }
