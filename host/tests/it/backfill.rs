@@ -303,7 +303,7 @@ fn what_does_not_pass_is_said_and_a_stale_checkpoint_begins_anew() {
     cognito.refuse(Refusal::All("ResourceNotFoundException"));
     check("Cognito.NoPool");
     cognito.refuse(Refusal::All("AccessDeniedException"));
-    check("cognito-idp:DescribeUserPool is needed");
+    check("Allow cognito-idp:DescribeUserPool on it");
     cognito.refuse(Refusal::None);
     fs::write(place.checkpoint(), "{").unwrap();
     check("is not a checkpoint");

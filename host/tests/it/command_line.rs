@@ -116,7 +116,7 @@ fn config_check_names_file_line_key_and_rule() {
         &format!("{pool}:2:1: tabel: unknown field"),
         &format!("{pool}:4:8: limits.fuel: must be from 1 to"),
         "config/not a pool.toml is not named after a user pool",
-        "config/eu-west-1_Unknown.toml: plugin: the plugin `acme` is not known",
+        "config/eu-west-1_Unknown.toml: plugin: the plugin `acme` is unknown",
     ] {
         assert!(err.contains(expected), "{expected} is not in\n{err}");
     }

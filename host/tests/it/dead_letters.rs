@@ -60,7 +60,7 @@ fn what_cannot_be_written_is_kept_and_follows_by_replay() {
     let rejected = invoke(&serve, b"{}");
     assert_eq!(rejected.as_deref(), Some("Event.MissingField"));
     let log = serve.log();
-    assert_eq!(log.matches(r#""outcome":"kept""#).count(), 4, "{log}");
+    assert_eq!(log.matches(r#""outcome":"dead-lettered""#).count(), 4, "{log}");
     assert!(!log.contains("hanako"), "{log}");
     drop(serve);
 

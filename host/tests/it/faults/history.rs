@@ -66,7 +66,7 @@ pub(crate) fn state(person: &Person, answers: &[Answer], lines: &Lines) -> State
             }
             (End::Error(name), Some(line)) => {
                 assert_eq!(line["error"], name.as_str());
-                assert!(["failed", "kept"].contains(&outcome), "{line}");
+                assert!(["failed", "dead-lettered"].contains(&outcome), "{line}");
                 if outcome == "failed" {
                     let own_fault = ["Config.UnknownPool", "Event.MissingField"];
                     let not_kept = line.get("notKept").is_some();
@@ -85,7 +85,7 @@ pub(crate) fn state(person: &Person, answers: &[Answer], lines: &Lines) -> State
         () if is("written") => State::Written,
         () if is("already there") => State::AlreadyThere,
         () if is("skipped") => State::Skipped,
-        () if is("kept") => State::DeadLettered,
+        () if is("dead-lettered") => State::DeadLettered,
         () => State::Rejected,
     }
 }
