@@ -1,6 +1,6 @@
-"""What the template may grant, and to whom: what no linter knows.
+"""Checks what the template grants, and to whom, beyond what linters check.
 
-Run it with the Python of the linters, in the repository's top folder.
+Run it with the linters' Python, in the repository's root folder.
 """
 
 from fnmatch import fnmatch
@@ -19,7 +19,7 @@ def listed(value):
 
 
 def plain(value):
-    """A value without its intrinsic function: of !If, what holds with the condition."""
+    """Returns a value without its intrinsic function; for !If, the value if the condition is true."""
     if isinstance(value, dict) and "Fn::If" in value:
         return plain(value["Fn::If"][1])
     if isinstance(value, dict) and len(value) == 1:
@@ -42,7 +42,7 @@ def of_role(name):
 
 
 def rights(of):
-    """(action, resource) of every statement; each allows, and names both."""
+    """Returns (action, resource) for every statement. All statements must be Allow statements."""
     assert all(each["Effect"] == "Allow" for each in of)
     return {
         (action, plain(resource))
@@ -60,7 +60,7 @@ def may(of, action):
     return {resource for allowed, resource in rights(of) if fnmatch(action, allowed)}
 
 
-# The functions have these roles, and nothing that SAM adds.
+# The functions have these roles, and no permissions that SAM adds.
 functions = [("Trigger", "Role"), ("Publisher", "PublishingRole"), ("Replay", "RoleOfReplay")]
 for function, role in functions:
     properties = resources[function]["Properties"]
@@ -68,7 +68,7 @@ for function, role in functions:
     assert "Policies" not in properties, function
 assert "Globals" not in template
 
-# The trigger reads from the bucket, and writes into tables and dead letters alone.
+# The trigger reads from the bucket, and writes only to tables and dead letters.
 trigger = of_role("Role")
 assert {action for action, _ in rights(trigger)} == {
     "dynamodb:PutItem", "kms:Decrypt", "kms:GenerateDataKey", "logs:CreateLogStream",
@@ -78,7 +78,7 @@ assert may(trigger, "dynamodb:PutItem") == {"TableArns"}
 assert may(trigger, "s3:GetObject") == on("config", "artifacts", "releases", "dead-letters")
 assert may(trigger, "s3:PutObject") == on("dead-letters")
 
-# So does replay, which also removes dead letters, and writes none.
+# Replay also deletes dead letters, and writes none.
 replay = of_role("RoleOfReplay")
 assert {action for action, _ in rights(replay)} == {
     "dynamodb:PutItem", "kms:Decrypt", "logs:CreateLogStream", "logs:PutLogEvents",
@@ -87,19 +87,19 @@ assert {action for action, _ in rights(replay)} == {
 assert may(replay, "dynamodb:PutItem") == {"TableArns"}
 assert may(replay, "s3:DeleteObject") == on("dead-letters")
 
-# The publisher reads uploads and config, and cannot write there.
+# The publisher reads uploads and config, and cannot write them.
 publisher = of_role("PublishingRole")
 assert may(publisher, "s3:GetObject") == on("config", "uploads", "artifacts", "releases", "rejections")
 assert may(publisher, "s3:PutObject") == on("artifacts", "releases", "rejections")
 assert may(publisher, "s3:DeleteObject") == on("rejections")
 assert not may(publisher, "dynamodb:PutItem")
 
-# What leaves no dead letter reaches an alarm.
+# Failures without a dead letter raise an alarm.
 alarm = resources["ErrorsAlarm"]["Properties"]
 assert (alarm["Namespace"], alarm["MetricName"], alarm["Threshold"]) == ("AWS/Lambda", "Errors", 0)
 assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": "Trigger"}}]
 
-# A tenant writes its own uploads alone, and is nobody without the tag.
+# A tenant can write only its own uploads. A principal without the tag can do nothing.
 policy = resources["TenantUploads"]["Properties"]["PolicyDocument"]
 tenants = statements([policy])
 assert {action for action, _ in rights(tenants)} == {
@@ -115,14 +115,14 @@ for each in tenants:
         prefixes = each["Condition"]["StringLike"]["s3:prefix"]
         assert all("/${" + tag + "}" in prefix for prefix in prefixes), prefixes
 
-# A statement on all objects or any action is nobody's.
+# No statement covers all objects or any action.
 for each in trigger + replay + publisher + tenants:
     assert not {"NotAction", "NotResource"} & each.keys(), each
 for action, resource in rights(trigger + replay + publisher + tenants):
     assert "*" not in action and resource not in ("*", f"{bucket}/*"), (action, resource)
     assert not action.startswith("s3:") or resource.startswith(bucket), (action, resource)
 
-# The bucket is private, versioned, encrypted, kept, and speaks TLS alone.
+# The bucket is private, versioned, encrypted, retained, and accepts only TLS.
 made = resources["Bucket"]
 assert made["DeletionPolicy"] == made["UpdateReplacePolicy"] == "Retain"
 made = made["Properties"]

@@ -1,5 +1,5 @@
-//! Compiles the built-in plugins to machine code, so that the host loads them
-//! without a compiler, and names the engine that loads such code.
+//! Compiles the built-in plugins to machine code, so that the host loads them without a
+//! compiler, and computes the name of the engine that loads such code.
 
 use std::hash::{Hash, Hasher};
 use std::path::PathBuf;
@@ -34,8 +34,8 @@ fn main() -> Result<(), Error> {
     Ok(())
 }
 
-/// wasmtime's full version, and a hash of its settings: two builds with the
-/// same name load each other's artifacts.
+/// wasmtime's full version, and a hash of its settings. Two builds with the same name
+/// load each other's artifacts.
 fn engine_name(target: &str) -> Result<String, Error> {
     let version = wasmtime_version()?;
     let compiler = compiler::compiler(&version, target)?;
@@ -44,7 +44,7 @@ fn engine_name(target: &str) -> Result<String, Error> {
     Ok(format!("wasmtime-{version}-{:016x}", hasher.finish()))
 }
 
-/// As locked; wasmtime itself tells nobody.
+/// Read from Cargo.lock, as wasmtime does not expose its full version.
 fn wasmtime_version() -> Result<String, Error> {
     let lock = fs::read_to_string(LOCK)?;
     let (_, after) = lock
@@ -54,7 +54,7 @@ fn wasmtime_version() -> Result<String, Error> {
     Ok(version.to_owned())
 }
 
-/// FNV-1a: unlike the standard library's hash, the same for every compiler.
+/// FNV-1a: the same for every compiler version, unlike the standard library's hash.
 struct Fnv(u64);
 
 impl Hasher for Fnv {

@@ -1,4 +1,4 @@
-//! Work beside the events: no event waits for it, and it waits for the event.
+//! Background tasks, deferred until the current event is answered.
 
 use std::future::poll_fn;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,17 +10,17 @@ use tokio::time::timeout;
 
 use crate::notice::Notice;
 
-/// So many notices are kept until somebody asks for them.
+/// The most notices that are buffered until [`Background::notices`] is called.
 const MAX_NOTICES: usize = 256;
-/// A task begins when somebody waits for it, and else after so long: on a
-/// Lambda function's one thread it would hold up the event that has started it.
+/// A task starts when [`Background::settle`] is called, or else after this delay: on
+/// a Lambda function's only thread it would delay the event that started it.
 const HEAD_START: Duration = Duration::from_millis(100);
 
-/// Tasks that may tell something for the log.
+/// Tasks, each of which may return a notice for the log.
 #[derive(Default)]
 pub(crate) struct Background {
     running: Mutex<Running>,
-    /// Changes when somebody waits for the tasks.
+    /// Changes when [`Background::settle`] is called.
     awaited: watch::Sender<()>,
 }
 
@@ -31,7 +31,7 @@ struct Running {
 }
 
 impl Background {
-    /// Starts a task, after the event that it is started in.
+    /// Starts a task, which runs after the current event.
     pub(crate) fn start(&self, task: impl Future<Output = Option<Notice>> + Send + 'static) {
         let mut awaited = self.awaited.subscribe();
         let mut running = self.running();
@@ -42,15 +42,15 @@ impl Background {
         });
     }
 
-    /// What the tasks have told since this was last asked.
+    /// Takes the notices of the tasks that ended since the last call.
     pub(crate) fn notices(&self) -> Vec<Notice> {
         let mut running = self.running();
         running.reap();
         std::mem::take(&mut running.notices)
     }
 
-    /// Waits until no task is running, so long at most. Those that are not done by
-    /// then go on, and tell what they have to later.
+    /// Waits until no task is running, for `at_most`. Tasks that are not done by then
+    /// continue, and their notices come later.
     pub(crate) async fn settle(&self, at_most: Duration) {
         self.awaited.send_replace(());
         let all = async {
@@ -74,7 +74,7 @@ impl Running {
         }
     }
 
-    /// A task that panicked has nothing to tell.
+    /// A task that panicked returned no notice.
     fn keep(&mut self, ended: Result<Option<Notice>, JoinError>) {
         let told = ended.ok().flatten();
         let room = self.notices.len() < MAX_NOTICES;

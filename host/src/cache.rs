@@ -1,5 +1,5 @@
-//! What was read from blobs, kept within a budget of bytes and looked at again
-//! from time to time.
+//! A cache within a budget of bytes, whose values have a TTL after which a caller
+//! refreshes them.
 
 use std::hash::Hash;
 use std::sync::Arc;
@@ -11,21 +11,21 @@ use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
 use crate::timestamp::Timestamp;
 
-/// Values by key. The least useful ones go when the budget is spent.
+/// Values by key. When the budget is spent, the least useful values are evicted.
 pub(crate) struct Cache<K, V> {
     kept: QuickCache<K, Arc<Kept<V>>, Bytes>,
     time_to_live: Duration,
 }
 
-/// A value, and what is known of it.
+/// A cached value, its weight, and when it was last checked.
 pub(crate) struct Kept<V> {
     pub(crate) value: V,
     bytes: u64,
-    /// When it was last compared with its origin, or that was begun.
+    /// When its last refresh was claimed, or else when it was loaded, in Unix milliseconds.
     checked: AtomicU64,
 }
 
-/// What a value weighs.
+/// Weighs a value by its bytes.
 #[derive(Clone)]
 struct Bytes;
 
@@ -36,10 +36,10 @@ impl<K, V> Weighter<K, Arc<Kept<V>>> for Bytes {
 }
 
 impl<K: Clone + Eq + Hash, V> Cache<K, V> {
-    /// A cache of so many bytes, for values of some `typical_bytes`.
+    /// A cache of at most `max_bytes`, for values of about `typical_bytes`.
     pub(crate) fn new(max_bytes: u64, typical_bytes: u64, time_to_live: Duration) -> Self {
         let items = usize::try_from(max_bytes / typical_bytes.max(1)).unwrap_or(usize::MAX);
-        // In one shard: a value may then be as large as the budget itself.
+        // With one shard, a value may be as large as the budget.
         let options = OptionsBuilder::new()
             .shards(1)
             .estimated_items_capacity(items.min(100_000))
@@ -52,14 +52,14 @@ impl<K: Clone + Eq + Hash, V> Cache<K, V> {
                 DefaultHashBuilder::default(),
                 DefaultLifecycle::default(),
             ),
-            // All that it asks for is given above.
+            // Unreachable: all required options are set above.
             Err(_) => QuickCache::with_weighter(items.min(100_000), max_bytes, Bytes),
         };
         Self { kept, time_to_live }
     }
 
-    /// The value, loaded if it is not here: once, however many ask at a time.
-    /// `load` also tells the value's bytes.
+    /// Returns the value; if it is not cached, loads it once for all concurrent
+    /// callers. `load` also returns the value's weight in bytes.
     pub(crate) async fn get_or_load<E, F: Future<Output = Result<(V, u64), E>>>(
         &self,
         key: &K,
@@ -68,19 +68,19 @@ impl<K: Clone + Eq + Hash, V> Cache<K, V> {
         if let Some(kept) = self.kept.get(key) {
             return Ok(kept);
         }
-        // On the heap, as it is large and an event seldom needs it.
+        // On the heap, because it is large and an event seldom needs it.
         let load = Box::pin(load());
         let load = async { load.await.map(Kept::new) };
         Box::pin(self.kept.get_or_insert_async(key, load)).await
     }
 
-    /// The value, if it is here.
+    /// Returns the value if it is cached.
     pub(crate) fn peek(&self, key: &K) -> Option<Arc<Kept<V>>> {
         self.kept.peek(key)
     }
 
     /// Returns true to one caller per TTL, once the value's TTL is over; that caller
-    /// must look for a newer one.
+    /// must refresh the value.
     pub(crate) fn claim_refresh(&self, key: &K) -> bool {
         let Some(kept) = self.kept.peek(key) else {
             return false;
@@ -88,7 +88,7 @@ impl<K: Clone + Eq + Hash, V> Cache<K, V> {
         let now = now();
         let checked = kept.checked.load(Ordering::Relaxed);
         let age = now.checked_sub(checked).map(Duration::from_millis);
-        // A clock that went back is as good a reason as any.
+        // A clock that went backwards also causes a refresh.
         age.is_none_or(|age| age >= self.time_to_live)
             && kept
                 .checked
@@ -96,7 +96,7 @@ impl<K: Clone + Eq + Hash, V> Cache<K, V> {
                 .is_ok()
     }
 
-    /// Puts a newer value in place of the one that is here.
+    /// Inserts a newer value, with its weight in bytes.
     pub(crate) fn replace(&self, key: &K, (value, bytes): (V, u64)) {
         self.kept.insert(key.clone(), Kept::new((value, bytes)));
     }
@@ -107,7 +107,6 @@ impl<K: Clone + Eq + Hash, V> Cache<K, V> {
 }
 
 impl<V> Kept<V> {
-    /// What it weighs.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -121,8 +120,8 @@ impl<V> Kept<V> {
     }
 }
 
-/// The wall clock: a Lambda function that sleeps between two events would not
-/// notice by another one.
+/// The wall clock: a monotonic clock may stand still while a Lambda function is
+/// frozen between two events.
 fn now() -> u64 {
     Timestamp::from(SystemTime::now()).as_millis()
 }

@@ -1,5 +1,5 @@
-//! Cognito's user pools, the only file that knows its SDK: a pool's users, page
-//! by page, as the events that they would have sent.
+//! Lists a user pool's users, page by page, as the events that they would have sent.
+//! The only file that uses Cognito's SDK.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,11 +13,11 @@ use aws_sdk_cognitoidentityprovider::types::{UserStatusType, UserType};
 use crate::aws::SdkConfig;
 use crate::event::{PostConfirmation, TriggerSource, UserPoolId};
 
-/// The most that `ListUsers` gives.
+/// The most users that `ListUsers` returns.
 const PAGE: i32 = 60;
 
-/// Nobody waits at the other end, and the account's other callers share its rate
-/// limit: it is better to be slow than to give up, or to press.
+/// Only the command line lists users, and the account's other callers share its rate
+/// limit, so patient retries are better than giving up or pressing harder.
 const CONNECT: Duration = Duration::from_secs(3);
 const ATTEMPT: Duration = Duration::from_secs(10);
 const ATTEMPTS: u32 = 8;
@@ -30,28 +30,28 @@ pub struct UserPool {
     id: UserPoolId,
 }
 
-/// Some users of a pool.
+/// A page of a pool's users.
 #[derive(Debug)]
 pub struct Page {
-    /// The users.
+    /// The users, 60 at most.
     pub users: Vec<PoolUser>,
-    /// What asks for the next page; none after the last one.
+    /// The token of the next page; `None` after the last one.
     pub next: Option<String>,
 }
 
 /// A user of a pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolUser {
-    /// The event that Post Confirmation would have sent, but for the client and
-    /// its metadata, of which the pool knows nothing.
+    /// The event that Post Confirmation would have sent, without the client's id and
+    /// metadata, which the pool does not store.
     pub event: PostConfirmation,
-    /// When the user was created: the event's time, so that the same user is
-    /// mapped to the same item whenever that happens.
+    /// When the user was created. Used as the time of the event, so that mapping the
+    /// user again gives the same item.
     pub created: SystemTime,
-    /// Whether the trigger is not going to see this user any more. Only an
-    /// unconfirmed user has that before them: of the others, who were created by
-    /// an admin, imported, federated, disabled, archived, or are to set a new
-    /// password, each is a user whose row may be missing.
+    /// Whether the trigger will not fire for this user any more, so that the row may be
+    /// missing. That holds for every status except unconfirmed, whether an admin created,
+    /// imported or disabled the user, or the user is federated, archived, or must set a new
+    /// password.
     pub confirmed: bool,
 }
 
@@ -80,7 +80,7 @@ impl UserPool {
         &self.id
     }
 
-    /// How many users there are, as far as Cognito knows.
+    /// Cognito's estimate of the number of users.
     pub async fn estimated_users(&self) -> Result<u64, CognitoError> {
         let request = self.client.describe_user_pool();
         let answer = request.user_pool_id(self.id.as_str()).send().await;
@@ -93,7 +93,7 @@ impl UserPool {
             .unwrap_or_default())
     }
 
-    /// The first page, or the one that `token` asks for.
+    /// Lists the first page, or the page with this token.
     pub async fn page(&self, token: Option<&str>) -> Result<Page, CognitoError> {
         let request = self
             .client
@@ -134,7 +134,7 @@ impl UserPool {
         })
     }
 
-    /// By the SDK's type, then by Cognito's [code][doc].
+    /// Classifies an error by Cognito's [code][doc].
     ///
     /// [doc]: https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_ListUsers.html
     fn error<E, R>(
@@ -162,48 +162,38 @@ impl UserPool {
             "LimitExceededException" | "ThrottlingException" | "TooManyRequestsException" => {
                 CognitoError::Throttled { pool, code }
             }
-            // There is nothing else in the request that changes from page to page.
+            // Only the token changes from page to page.
             "InvalidParameterException" if with_token => CognitoError::BadToken,
             _ => CognitoError::Unavailable(error.into()),
         }
     }
 }
 
-/// Why a pool's users cannot be listed. No text here holds a user's data.
+/// Why a pool's users cannot be listed. No text contains a user's data.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the texts and the names say it")]
 pub enum CognitoError {
     /// The pool does not exist.
-    #[error("the user pool {pool} does not exist, or is another account's")]
-    NoPool {
-        /// The pool.
-        pool: UserPoolId,
-    },
-    /// Nobody, or somebody who may not look.
-    #[error("the user pool {pool} cannot be read ({code}): cognito-idp:{action} is needed on it")]
+    #[error("the user pool {pool} does not exist in this account")]
+    NoPool { pool: UserPoolId },
+    /// No credentials, or credentials without the permission.
+    #[error("access to the user pool {pool} is denied ({code}). Allow cognito-idp:{action} on it")]
     AccessDenied {
-        /// The pool.
         pool: UserPoolId,
-        /// The permission that is missing.
         action: &'static str,
-        /// Cognito's error code.
         code: String,
     },
-    /// Too many requests, for longer than is worth waiting.
-    #[error("Cognito throttles requests for {pool} ({code}); a lower rate may help")]
-    Throttled {
-        /// The pool.
-        pool: UserPoolId,
-        /// Cognito's error code.
-        code: String,
-    },
-    /// The token of a page is no longer one.
-    #[error("Cognito refuses the page's token: it is too old, or another pool's")]
+    /// Too many requests, even after the retries.
+    #[error("Cognito throttles requests for {pool} ({code}). Try a lower rate")]
+    Throttled { pool: UserPoolId, code: String },
+    /// Cognito no longer accepts a page's token.
+    #[error("Cognito rejects the page's token: it has expired, or belongs to another pool")]
     BadToken,
     /// A user without a name, a date or a status.
-    #[error("Cognito lists a user without a name, a creation date or a status")]
+    #[error("Cognito returned a user without a name, a creation date or a status")]
     Malformed,
-    /// No answer, or an error of Cognito's own.
-    #[error("Cognito failed")]
+    /// Cognito did not answer, or failed.
+    #[error("the request to Cognito failed")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 

@@ -1,9 +1,10 @@
 //! A pool's configuration: TOML text in, [`PoolConfig`] out.
 //!
-//! A pool has one file, named after its id, over an optional `defaults.toml`
-//! with the same keys: what the pool's file does not say, the defaults say, and
-//! then the values here. Tables of fixed keys (`key`, `limits`) are merged key
-//! by key, everything else is taken whole. docs/configuration.md shows every key.
+//! A pool has one file, named after its id, and an optional `defaults.toml` with the
+//! same keys. A key that the pool's file lacks is taken from the defaults, and
+//! otherwise has the default value in this module. The tables `key` and `limits` are
+//! merged key by key; every other value is taken as a whole. docs/configuration.md
+//! documents all keys.
 
 mod file;
 mod host;
@@ -22,50 +23,50 @@ pub(crate) use settings::has_settings;
 use values::{Bounded, Region, Trigger};
 pub use values::{KeyTemplate, PluginName, PluginRef, Settings, TableName};
 
-/// The file over which every pool's file is laid.
+/// The file with the defaults for every pool's file.
 pub const DEFAULTS_FILE: &str = "defaults.toml";
 
-/// What happens to a pool's events.
+/// How a pool's events are handled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolConfig {
-    /// Where items go.
+    /// The table that items are written to.
     pub table: Table,
     /// What the partition key must equal, whatever the plugin returns.
     pub key_equals: KeyTemplate,
-    /// The trigger sources that write; the others are skipped.
+    /// The trigger sources that write an item; other events are skipped.
     pub triggers: Vec<TriggerSource>,
-    /// What happens where the key is there already.
+    /// How an item is written if the table already has its key.
     pub write: Write,
     /// The mapping plugin.
     pub plugin: PluginRef,
-    /// What the plugin gets as its settings.
+    /// The settings that the plugin receives.
     pub settings: Settings,
-    /// What the plugin may use, an event.
+    /// What the plugin may use per event.
     pub limits: Limits,
-    /// What becomes of an event that cannot be written.
+    /// The answer to Cognito for an event that was dead-lettered.
     pub on_failure: OnFailure,
 }
 
-/// What Cognito hears of an event that could not be written, once it is kept as a
-/// dead letter. One that could not even be kept is always rejected.
+/// The answer to Cognito for an event that could not be written, once its dead letter
+/// is written. If the dead letter cannot be written either, the event is rejected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnFailure {
-    /// The event: the user goes on, and the row follows by replay.
+    /// Answer with the event: sign-up succeeds, and a replay writes the row.
     #[default]
     Accept,
-    /// The failure's name.
+    /// Answer with the failure.
     Reject,
 }
 
 /// A DynamoDB table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
-    /// Its region; the user pool's where the config names none.
+    /// The table's region; the user pool's region if the config names none.
     pub region: String,
-    /// Its name.
+    /// The table's name.
     pub name: TableName,
-    /// The name of its partition key.
+    /// The attribute that is the table's partition key.
     pub partition_key: String,
 }
 
@@ -73,32 +74,32 @@ pub struct Table {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Write {
-    /// Only if no item has the key: the first write wins, a repeated one is harmless.
+    /// Write only if no item has the key. The first write wins, so writing is idempotent.
     Create,
-    /// A plain `PutItem`: the last write wins.
+    /// Write with a plain `PutItem`. The last write wins.
     Replace,
 }
 
 /// What a plugin may use for one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Fuel, some one unit an instruction.
+    /// Fuel: about one unit per WebAssembly instruction.
     pub fuel: u64,
-    /// Linear memory of all its instances together, in bytes.
+    /// Linear memory in bytes, all of the plugin's instances together.
     pub memory_bytes: usize,
-    /// Elements of all its tables together.
+    /// Table elements, all of the plugin's tables together.
     pub table_elements: usize,
-    /// What it may hand to the host in one call, in bytes as they lie in the
-    /// host's memory: the result, or a log line.
+    /// The size of one value that the plugin passes to the host, a result or a log
+    /// message, in bytes of the host's memory.
     pub output_bytes: usize,
-    /// Log messages together, in bytes.
+    /// Log messages in bytes, all together.
     pub log_bytes: usize,
-    /// Wall-clock time in milliseconds: the backstop behind the fuel.
+    /// Wall-clock time in milliseconds, for a plugin that is slow before its fuel is used up.
     pub time_ms: u64,
 }
 
 impl Limits {
-    /// The limits of a run that must end by then; none if that is now.
+    /// The limits of a run that must end by `until`; `None` if no time is left.
     pub(crate) fn until(&self, until: Instant) -> Option<Self> {
         let left = until.saturating_duration_since(Instant::now()).as_millis();
         let left = u64::try_from(left).unwrap_or(u64::MAX);
@@ -122,7 +123,7 @@ impl Default for Limits {
     }
 }
 
-/// The defaults of all pools: what `defaults.toml` says.
+/// The content of `defaults.toml`: defaults for all pools.
 #[derive(Clone, Debug, Default)]
 pub struct Defaults(RawPool);
 
@@ -180,8 +181,8 @@ impl PoolConfig {
         })
     }
 
-    /// Whether an event of this trigger source writes an item. A user that is
-    /// written later is one who has signed up.
+    /// Whether an event of this trigger source writes an item. A backfilled user counts
+    /// as one who has just signed up.
     pub fn writes(&self, trigger_source: &TriggerSource) -> bool {
         let source = match trigger_source {
             TriggerSource::Backfill => &TriggerSource::ConfirmSignUp,
@@ -190,18 +191,18 @@ impl PoolConfig {
         self.triggers.contains(source)
     }
 
-    /// What the partition key of this user's item must be.
+    /// The value that the partition key of this user's item must have.
     pub fn partition_key(&self, event: &PostConfirmation) -> String {
         self.key_equals.expand(event)
     }
 
-    /// Checks that an item has the partition key of this user's.
+    /// Checks that an item has this user's partition key.
     pub fn check_key(&self, item: &Item, event: &PostConfirmation) -> Result<(), ItemError> {
         item.check_partition_key(&self.table.partition_key, &self.partition_key(event))
     }
 }
 
-/// A file's keys, as they are written.
+/// The keys of a file as they are written.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct RawPool {

@@ -1,7 +1,9 @@
-//! Dead letters: events that could not be written, kept whole until they are.
+//! Dead letters: complete events that could not be written, stored until they are
+//! replayed.
 //!
-//! One blob an event, `dead-letters/<user pool id>/<date>/<digest of the event>.json`.
-//! It holds personal data.
+//! There is one document per event,
+//! `dead-letters/<user pool id>/<date>/<digest of the event>.json`. It contains
+//! personal data.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -18,34 +20,35 @@ use crate::event::{MAX_EVENT_BYTES, UserPoolId};
 use crate::failure::{Class, Failure};
 use crate::timestamp::Timestamp;
 
-/// Where dead letters begin.
+/// The prefix of all dead letters' keys.
 pub const DEAD_LETTERS: &str = "dead-letters/";
-/// The largest letter: an event, and what is said of it.
+/// The largest dead letter in bytes: the largest event, and 64 KiB for its attempts.
 const MAX_LETTER_BYTES: u64 = MAX_EVENT_BYTES as u64 + (64 << 10);
-/// What a write takes as a rule is a fraction of this.
+/// How long the first write may take before a hedged one starts. A write usually
+/// takes a fraction of this.
 const SECOND_TRY: Duration = Duration::from_millis(300);
-/// So many attempts are told of one event.
+/// The most attempts that a dead letter records.
 const MAX_ATTEMPTS: usize = 20;
 
-/// The dead letters among the blobs.
+/// The dead letters in a bucket or folder.
 #[derive(Clone)]
 pub struct DeadLetters {
     blobs: Arc<dyn Blobs>,
 }
 
-/// An event that could not be written.
+/// A dead letter: an event that could not be written, and the attempts to write it.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeadLetter {
-    /// The pool.
+    /// The user pool's id.
     pub user_pool_id: String,
-    /// When the event was first received: a replay maps it with this time.
+    /// When the event was first received; replay maps the event with this time.
     pub received: Timestamp,
-    /// The plugin of the pool, if its config could be read.
+    /// The pool's plugin, if the pool's config could be read.
     pub plugin: Option<PluginName>,
-    /// The digest of its component, if it was a published one and was loaded.
+    /// The digest of the plugin's component, if the plugin was published and was loaded.
     pub component: Option<Sha256>,
-    /// What was tried, and why it failed; Cognito makes up to three attempts.
+    /// The attempts and why they failed. Cognito makes up to three.
     pub attempts: Vec<Attempt>,
     /// The event, byte for byte.
     pub event: Box<RawValue>,
@@ -55,20 +58,20 @@ pub struct DeadLetter {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Attempt {
-    /// When the event was received for it.
+    /// When the event was received for this attempt.
     pub received: Timestamp,
-    /// The failure's name.
+    /// The failure's name, such as `Store.Timeout`.
     pub error_type: String,
-    /// Its text.
+    /// The failure's text.
     pub error_message: String,
-    /// Whose part it is.
+    /// Who must fix the failure.
     pub class: Class,
-    /// Whether it may well succeed later, with nothing mended by hand.
+    /// Whether the failure is transient, so that a later attempt may succeed.
     pub retryable: bool,
 }
 
 impl Attempt {
-    /// The attempt of an event that was received then and failed so.
+    /// Records an attempt that failed.
     pub fn new(received: Timestamp, failure: &Failure) -> Self {
         Self {
             received,
@@ -80,33 +83,33 @@ impl Attempt {
     }
 }
 
-/// Why a letter cannot be read.
+/// Why a dead letter cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum DeadLetterError {
-    /// Not what poolhook has written there.
-    #[error("{address} is no dead letter: {reason}")]
+    /// The document is not one that poolhook writes.
+    #[error("{address} is not a dead letter: {reason}")]
     Damaged {
-        /// Where it lies.
+        /// The document's path or URL.
         address: String,
-        /// What is wrong.
+        /// The JSON error.
         reason: String,
     },
-    /// The store of blobs failed.
+    /// The bucket or folder failed.
     #[error(transparent)]
     Blobs(#[from] BlobError),
 }
 
 impl DeadLetters {
-    /// The dead letters among these blobs.
+    /// The dead letters in this bucket or folder.
     pub fn new(blobs: Arc<dyn Blobs>) -> Self {
         Self { blobs }
     }
 
-    /// Keeps a letter. Of an event that is kept already (Cognito tried again) the
-    /// attempt is added to the letter that is there.
+    /// Writes a dead letter. If the event already has one, because Cognito retried,
+    /// adds the attempt to it.
     ///
-    /// Where that takes long, it is tried a second time beside the first: one request
-    /// that hangs must not lose an event, nor a store that is slow.
+    /// If the first write is slow, a second, hedged one starts, so that a request that
+    /// hangs loses no event.
     pub async fn keep(&self, pool: &UserPoolId, letter: &DeadLetter) -> Result<(), BlobError> {
         let mut first = pin!(self.try_to_keep(pool, letter));
         let mut second = pin!(async {
@@ -119,9 +122,9 @@ impl DeadLetters {
         }
     }
 
-    /// Tries until it is seen to be kept: a failed condition is no proof of that,
-    /// as S3 may refuse two writes at a time, and a replay may just have removed
-    /// the letter. The caller knows how long.
+    /// Retries until the dead letter is known to be there. A failed condition does not
+    /// prove that: S3 may refuse two concurrent writes, and a replay may just have
+    /// deleted the dead letter. The caller sets the deadline.
     async fn try_to_keep(&self, pool: &UserPoolId, letter: &DeadLetter) -> Result<(), BlobError> {
         let key = key(pool, letter);
         loop {
@@ -136,13 +139,13 @@ impl DeadLetters {
                 }
                 Ok(None) => {}
                 Err(DeadLetterError::Blobs(error)) => return Err(error),
-                // Something lies there, and only we write there.
+                // Something has this key, and only poolhook writes there.
                 Err(DeadLetterError::Damaged { .. }) => return Ok(()),
             }
         }
     }
 
-    /// That a letter tells of each attempt is not worth a failure.
+    /// Best effort: a missing attempt in a dead letter is not worth a failure.
     async fn add(&self, key: &Key, mut kept: DeadLetter, etag: ETag, attempts: &[Attempt]) {
         let is_new = |attempt: &Attempt| !kept.attempts.contains(attempt);
         if kept.attempts.len() < MAX_ATTEMPTS && attempts.iter().any(is_new) {
@@ -151,7 +154,7 @@ impl DeadLetters {
         }
     }
 
-    /// The letters of a pool or, without one, of all, by pool and date.
+    /// Lists the dead letters of one pool or of all, ordered by pool and date.
     pub async fn list(&self, pool: Option<&UserPoolId>) -> Result<Vec<Listed>, BlobError> {
         let prefix = match pool {
             Some(pool) => format!("{DEAD_LETTERS}{pool}/"),
@@ -160,7 +163,7 @@ impl DeadLetters {
         self.blobs.list(&prefix).await
     }
 
-    /// A letter, and its version; none if it is gone.
+    /// Reads a dead letter and its version; `None` if it was deleted.
     pub async fn read(&self, key: &Key) -> Result<Option<(DeadLetter, ETag)>, DeadLetterError> {
         let Read::Blob(blob) = self.blobs.get(key, None, MAX_LETTER_BYTES).await? else {
             return Ok(None);
@@ -173,13 +176,13 @@ impl DeadLetters {
         Ok(Some((letter, blob.etag)))
     }
 
-    /// Removes a letter.
+    /// Deletes a dead letter.
     pub async fn remove(&self, key: &Key) -> Result<(), BlobError> {
         self.blobs.delete(key).await
     }
 }
 
-/// The same for each attempt of Cognito's, as it sends the same bytes.
+/// Cognito's retries send the same bytes, so they all have the same key.
 fn key(pool: &UserPoolId, letter: &DeadLetter) -> Key {
     let received = letter.received.to_string();
     let date = received.split('T').next().unwrap_or_default();
@@ -187,7 +190,7 @@ fn key(pool: &UserPoolId, letter: &DeadLetter) -> Key {
     Key::unchecked(format!("{DEAD_LETTERS}{pool}/{date}/{digest}.json"))
 }
 
-/// Serializing a letter cannot fail.
+/// Serializing a dead letter cannot fail.
 fn json(letter: &DeadLetter) -> Vec<u8> {
     serde_json::to_vec(letter).unwrap_or_default()
 }

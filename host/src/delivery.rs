@@ -1,4 +1,4 @@
-//! What is handed to a host: an event, or a user of whom there is one.
+//! The input of a host: an event's bytes, or a user from another source.
 
 use std::borrow::Cow;
 use std::time::SystemTime;
@@ -9,34 +9,34 @@ use crate::config::{PluginRef, PoolConfig, Write};
 use crate::digest::Sha256;
 use crate::event::PostConfirmation;
 
-/// An event that is to be written.
+/// An event to write.
 #[derive(Clone, Copy, Debug)]
 pub struct Delivery<'a> {
-    /// Its bytes. They are the trigger's answer, too.
+    /// The event's bytes, which are also the trigger's answer.
     pub raw: &'a [u8],
-    /// When it was received.
+    /// When the event was received.
     pub received: SystemTime,
-    /// When its time is over.
+    /// The deadline.
     pub until: Instant,
 }
 
-/// A user whose item is to be written.
+/// A user whose item to write.
 #[derive(Clone, Copy, Debug)]
 pub struct User<'a> {
-    /// The event that says who it is.
+    /// The event that describes the user.
     pub event: &'a PostConfirmation,
     /// When the event was received.
     pub received: SystemTime,
-    /// When its time is over.
+    /// The deadline.
     pub until: Instant,
-    /// The component to map with; without one, the one that the pool's config names.
+    /// The component to map with instead of the one that the pool's config names.
     pub component: Option<Sha256>,
-    /// How to write; without it, as the pool's config says.
+    /// How to write, if not as the pool's config says.
     pub write: Option<Write>,
 }
 
 impl<'a> User<'a> {
-    /// A user who is written as its pool's config says.
+    /// A user who is mapped and written as the pool's config says.
     pub fn new(event: &'a PostConfirmation, received: SystemTime, until: Instant) -> Self {
         Self {
             event,
@@ -47,7 +47,7 @@ impl<'a> User<'a> {
         }
     }
 
-    /// The plugin of its pool, pinned where the user names a component.
+    /// The pool's plugin, pinned if the user names a component.
     pub(crate) fn plugin<'b>(&self, pool: &'b PoolConfig) -> Cow<'b, PluginRef> {
         let pinned = |pin| PluginRef {
             name: pool.plugin.name.clone(),

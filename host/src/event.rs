@@ -1,9 +1,9 @@
 //! The Post Confirmation event: raw JSON in, [`PostConfirmation`] out.
 //!
-//! The shape is [Cognito's][doc]. Parsing is lenient where Cognito and its
-//! emulators vary (fields that we do not read may hold anything, most that we
-//! read may be absent or null) and strict where a mistake would write a wrong
-//! row. The raw bytes stay with the caller: they are the trigger's answer.
+//! The shape is [Cognito's][doc]. Parsing is lenient where Cognito and its emulators
+//! vary: fields that poolhook does not read may have any value, and most of those that
+//! it reads may be absent or null. Parsing is strict where a mistake would write a
+//! wrong row. The caller keeps the raw bytes, which are the trigger's answer.
 //!
 //! [doc]: https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-post-confirmation.html
 
@@ -13,32 +13,32 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// The largest event that is read, in bytes. A Cognito user holds at most some
-/// 70 attributes of 2,048 characters; Lambda itself would pass 6 MB.
+/// The largest event that is read, in bytes. A Cognito user has at most about 70
+/// attributes of 2,048 characters; Lambda itself accepts 6 MB.
 pub const MAX_EVENT_BYTES: usize = 1024 * 1024;
 
-/// A user that Cognito has confirmed, and where that happened.
+/// A user whom Cognito has confirmed, and the pool that the user belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PostConfirmation {
-    /// `userPoolId`: whose config applies.
+    /// `userPoolId`: the pool whose config applies.
     pub user_pool_id: UserPoolId,
-    /// `region`, or the pool id's region where the event names none.
+    /// `region`, or the region in the pool's id if the event has none.
     pub region: String,
-    /// `callerContext.clientId`; none when an admin confirmed the user.
+    /// `callerContext.clientId`; `None` if an admin confirmed the user.
     pub client_id: Option<String>,
     /// `userName`. Never empty.
     pub user_name: String,
     /// `triggerSource`: what was confirmed.
     pub trigger_source: TriggerSource,
-    /// `request.userAttributes`, by name. A null is left out; what is not text
-    /// is here as its JSON.
+    /// `request.userAttributes`, by name. Null values are left out; values that are
+    /// not text are represented as JSON.
     pub user_attributes: BTreeMap<String, String>,
-    /// `request.clientMetadata`, in the same way.
+    /// `request.clientMetadata`, read in the same way.
     pub client_metadata: BTreeMap<String, String>,
 }
 
 impl PostConfirmation {
-    /// Reads an event from the bytes that Lambda received.
+    /// Parses the bytes that Lambda received.
     pub fn parse(raw: &[u8]) -> Result<Self, EventError> {
         if raw.len() > MAX_EVENT_BYTES {
             return Err(EventError::TooLarge { bytes: raw.len() });
@@ -78,7 +78,7 @@ impl PostConfirmation {
 pub struct UserPoolId(String);
 
 impl UserPoolId {
-    /// The id, if it is one.
+    /// Parses an id.
     pub fn parse(id: &str) -> Result<Self, BadUserPoolId> {
         let (region, name) = id.split_once('_').ok_or(BadUserPoolId)?;
         let well_formed = id.len() <= 55
@@ -98,7 +98,7 @@ impl UserPoolId {
         &self.0
     }
 
-    /// The region in which the pool lives.
+    /// The pool's region.
     pub fn region(&self) -> &str {
         self.0.split_once('_').map_or("", |(region, _)| region)
     }
@@ -115,16 +115,16 @@ impl fmt::Display for UserPoolId {
 pub enum TriggerSource {
     /// A sign-up.
     ConfirmSignUp,
-    /// A new password after "forgot password", by a user confirmed long ago.
+    /// A new password after "forgot password", by a user who was confirmed earlier.
     ConfirmForgotPassword,
-    /// None of Cognito's: poolhook writes a user that the trigger never saw.
+    /// poolhook's own: `poolhook backfill` writes a user.
     Backfill,
-    /// One that Cognito did not document when this was written.
+    /// A trigger source that Cognito did not document when this was written.
     Other(String),
 }
 
 impl TriggerSource {
-    /// Cognito's name for it; `backfill` for poolhook's own.
+    /// Cognito's name, or `backfill` for poolhook's own trigger source.
     pub fn as_str(&self) -> &str {
         match self {
             Self::ConfirmSignUp => "PostConfirmation_ConfirmSignUp",
@@ -144,34 +144,36 @@ impl From<String> for TriggerSource {
     }
 }
 
-/// Why an event cannot be read. No text here repeats a value of the event.
+/// Why an event cannot be read. No text contains a value from the event.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EventError {
     /// Larger than [`MAX_EVENT_BYTES`].
     #[error("the event has {bytes} bytes; a Post Confirmation event has at most {MAX_EVENT_BYTES}")]
     TooLarge {
-        /// The event's size.
+        /// The event's size in bytes.
         bytes: usize,
     },
     /// Not one JSON document.
-    #[error("the event is not JSON: it goes wrong at line {line}, column {column}")]
+    #[error("the event is not valid JSON: error at line {line}, column {column}")]
     NotJson {
         /// Line, from 1.
         line: usize,
         /// Column, from 1; 0 at a line's start.
         column: usize,
     },
-    /// JSON, but a field is of another type than Cognito documents, or comes twice.
-    #[error("the event's `{path}` is not what a Post Confirmation event has there")]
+    /// A field that has another type than Cognito documents, or appears twice.
+    #[error(
+        "the event's `{path}` does not have the type of a Post Confirmation event's, or appears twice"
+    )]
     Malformed {
-        /// The field, from the event's top; `.` is the event itself.
+        /// The field's path from the event's root; `.` is the event itself.
         path: String,
     },
-    /// A field without which nothing can be written.
+    /// A required field is missing.
     #[error("the event has no `{0}`; a Post Confirmation event always has one")]
     Missing(&'static str),
-    /// A `userPoolId` that cannot be one.
-    #[error("the event's `userPoolId` is not one")]
+    /// An invalid `userPoolId`.
+    #[error("the event's `userPoolId` is not a user pool's id")]
     UserPoolId(#[from] BadUserPoolId),
 }
 
@@ -188,14 +190,14 @@ impl EventError {
     }
 }
 
-/// The text is not a user pool's id.
+/// An invalid user pool's id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a user pool id is `<region>_<letters and digits>`, at most 55 characters, such as `ap-northeast-1_Q7mE2xYbA`"
 )]
 pub struct BadUserPoolId;
 
-/// The event's JSON, as far as we read it.
+/// The fields of the event's JSON that poolhook reads.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RawEvent {
@@ -235,7 +237,7 @@ impl RawEvent {
         })
     }
 
-    /// Reads the event once more, more slowly, for where it is wrong.
+    /// Parses the event again with a slower parser that reports the path of the mistake.
     fn path_of_mistake(raw: &[u8]) -> String {
         let mut json = serde_json::Deserializer::from_slice(raw);
         let event: Result<Self, _> = serde_path_to_error::deserialize(&mut json);
@@ -244,7 +246,7 @@ impl RawEvent {
     }
 }
 
-/// Cognito sends text only; an emulator may send a boolean or a null.
+/// Cognito sends only text; an emulator may send a boolean or a null.
 fn texts(values: Option<BTreeMap<String, Value>>) -> BTreeMap<String, String> {
     let values = values.unwrap_or_default().into_iter();
     values

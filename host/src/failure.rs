@@ -1,5 +1,4 @@
-//! How an event can end: what became of it, or why it failed and whose part that
-//! is.
+//! How an event can end: the outcome, or the failure and who must fix it.
 
 use std::error::Error;
 
@@ -14,14 +13,14 @@ use crate::plugin::PluginError;
 use crate::releases::ReleaseError;
 use crate::store::{Existing, Put, StoreError};
 
-/// What became of an event that did not fail.
+/// The outcome of an event that did not fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The item is in the table.
+    /// The item was written.
     Written,
-    /// The table held an item with this key already, and still holds that one.
+    /// The table already had an item with this key, which was not replaced.
     AlreadyThere(Existing),
-    /// By rule, nothing was written.
+    /// A rule decided that nothing is written.
     Skipped(Skip),
 }
 
@@ -30,9 +29,9 @@ pub enum Outcome {
 pub enum Skip {
     /// The pool's config does not list the event's trigger source.
     TriggerSource,
-    /// The plugin decided so.
+    /// The plugin skipped the user.
     Plugin {
-        /// Why, in the plugin's words, which may hold personal data.
+        /// The plugin's reason, which may contain personal data.
         reason: String,
     },
 }
@@ -46,57 +45,57 @@ impl From<Put> for Outcome {
     }
 }
 
-/// Why an event failed, by whose part it is: what Cognito gets as the error.
+/// Why an event failed. Cognito receives its name and text as the error.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// The event is none that we can read.
+    /// The event cannot be read.
     #[error(transparent)]
     Event(#[from] EventError),
-    /// The platform engineer's part.
+    /// The platform engineer must fix the config.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The platform engineer's part, or S3's: a config or a release could not be
-    /// read.
+    /// A bucket or folder failed or refused access, so that a config could not be read
+    /// or a dead letter not be written.
     #[error(transparent)]
     Blobs(#[from] BlobError),
-    /// The pool's plugin is not there, or not for this host.
+    /// The pool's plugin does not exist, or not for this host's engine.
     #[error(transparent)]
     Release(#[from] ReleaseError),
-    /// The tenant's part: the plugin failed.
+    /// The plugin failed; the tenant must fix it.
     #[error(transparent)]
     Plugin(#[from] PluginError),
-    /// The tenant's part: the plugin's item breaks a rule.
+    /// The plugin's item breaks a rule; the tenant must fix it.
     #[error(transparent)]
     Item(#[from] ItemError),
-    /// AWS's part, or the table's.
+    /// The table cannot be used, or AWS failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Something before the write took all the time there was.
-    #[error("{what} took too long: the event's time is over")]
+    /// A step took until the event's deadline.
+    #[error("{what} took too long: the event's deadline has passed")]
     Late {
-        /// What.
+        /// The step, as the text's subject.
         what: &'static str,
     },
 }
 
-/// Whose part a failure is.
+/// Who must fix a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
-    /// The sender's.
+    /// The event's sender.
     Event,
-    /// The platform engineer's.
+    /// The platform engineer.
     Config,
-    /// The tenant's.
+    /// The tenant.
     Plugin,
-    /// AWS's.
+    /// AWS, or the platform engineer for permissions and capacity.
     Store,
-    /// poolhook's own, or its machine's.
+    /// poolhook itself, or its machine.
     Host,
 }
 
 impl Class {
-    /// Its name.
+    /// The name that logs and dead letters use.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Event => "event",
@@ -109,7 +108,7 @@ impl Class {
 }
 
 impl Failure {
-    /// The failure's name, `<part>.<what>`: Lambda's `errorType`.
+    /// The failure's name, such as `Store.Timeout`: Lambda's `errorType`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Event(error) => error.name(),
@@ -123,12 +122,12 @@ impl Failure {
         }
     }
 
-    /// Whether it is an event of a pool that nobody has configured.
+    /// Whether the event is from a pool that no config names.
     pub(crate) fn is_of_unknown_pool(&self) -> bool {
         matches!(self, Self::Config(ConfigError::UnknownPool { .. }))
     }
 
-    /// Whose part it is.
+    /// Who must fix the failure.
     pub fn class(&self) -> Class {
         match self {
             Self::Event(_) => Class::Event,
@@ -139,7 +138,7 @@ impl Failure {
         }
     }
 
-    /// Whether the same event may well succeed later, with nothing mended by hand.
+    /// Whether the failure is transient, so that a later attempt may succeed.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Blobs(error) | Self::Release(ReleaseError::Blobs(error)) => error.is_retryable(),
@@ -153,13 +152,13 @@ impl Failure {
         }
     }
 
-    /// The failure and its causes, each once: Lambda's `errorMessage`.
+    /// The failure's text with its causes: Lambda's `errorMessage`.
     pub fn text(&self) -> String {
         with_causes(self)
     }
 }
 
-/// What the work gives, or that the time was over before it was done.
+/// Runs `work`; fails with [`Failure::Late`] at the deadline.
 pub(crate) async fn within<T>(
     until: Instant,
     what: &'static str,
@@ -169,7 +168,7 @@ pub(crate) async fn within<T>(
     in_time.unwrap_or(Err(Failure::Late { what }))
 }
 
-/// An error's text and those of its causes, each once.
+/// An error's text, followed by its causes' texts.
 pub(crate) fn with_causes(error: &dyn Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| (*cause).source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))

@@ -19,10 +19,10 @@ use crate::report::{Kept, Report, Step, Trace};
 use crate::sources::Sources;
 use crate::store::ItemStore;
 
-/// What is left of an event's time for its dead letter, whatever else hangs.
+/// The part of an event's time that is reserved for writing its dead letter.
 const KEEPING: Duration = Duration::from_secs(1);
 
-/// One host for any number of user pools.
+/// Handles the events of any number of user pools.
 pub struct Host {
     sources: Sources,
     items: Arc<dyn ItemStore>,
@@ -30,7 +30,7 @@ pub struct Host {
 }
 
 impl Host {
-    /// A host of these pools, with these plugins, that writes to `items`.
+    /// A host for these pools, with these plugins, that writes to `items`.
     pub fn new(pools: Pools, plugins: Plugins, items: Arc<dyn ItemStore>) -> Self {
         Self {
             sources: Sources::new(pools, plugins),
@@ -39,15 +39,15 @@ impl Host {
         }
     }
 
-    /// Writes a dead letter for each event that cannot be written.
+    /// Makes the host write a dead letter for each event that cannot be written.
     #[must_use]
     pub fn with_dead_letters(mut self, dead_letters: DeadLetters) -> Self {
         self.dead_letters = Some(dead_letters);
         self
     }
 
-    /// An event that is received now, and has as much time as the config allows, but
-    /// no more than `at_most`.
+    /// Wraps an event that is received now. Its deadline is the config's `deadline-ms`
+    /// from now, or `at_most` if that is shorter.
     pub fn deliver<'a>(&self, raw: &'a [u8], at_most: Duration) -> Delivery<'a> {
         let budget = Duration::from_millis(self.sources.host_config().deadline_ms);
         Delivery {
@@ -57,7 +57,7 @@ impl Host {
         }
     }
 
-    /// Handles one event. The trigger's answer is what [`Report::answer`] says.
+    /// Handles one event. [`Report::answer`] returns the trigger's answer.
     pub async fn handle(&self, delivery: Delivery<'_>) -> Report {
         let mut trace = Trace::begin();
         let written = self.write(delivery, &mut trace).await;
@@ -83,7 +83,7 @@ impl Host {
             .await
     }
 
-    /// Writes a user's item, as an event of its own would, but never a dead letter.
+    /// Writes a user's item as an event would, but never writes a dead letter.
     pub async fn put(&self, user: &User<'_>) -> Report {
         let mut trace = Trace::begin();
         trace.user_pool_id = Some(user.event.user_pool_id.clone());
@@ -91,7 +91,7 @@ impl Host {
         trace.end(written, Kept::No)
     }
 
-    /// A user's way, from its pool's config to the written item.
+    /// The path of a user, from the pool's config to the written item.
     async fn write_user(&self, user: &User<'_>, trace: &mut Trace) -> Result<Outcome, Failure> {
         let &User {
             event,
@@ -111,7 +111,7 @@ impl Host {
         trace.loaded(&reference, plugin.as_deref().ok());
         let plugin = plugin?;
         let limits = pool.limits.until(until).ok_or(Failure::Late {
-            what: "what came before the plugin",
+            what: "the steps before the plugin",
         })?;
         let map = || plugin.run(event, received, &pool.settings, &limits);
         let run = trace.time(Step::Plugin, map);
@@ -132,8 +132,8 @@ impl Host {
         Ok(put?.into())
     }
 
-    /// Writes the dead letter of an event that could not be written: not of what is
-    /// no valid event, nor of a pool that no config names.
+    /// Writes the dead letter of an event that could not be written. A pool that no
+    /// config names, or an event that cannot be read, gets none.
     async fn keep(&self, delivery: Delivery<'_>, failure: &Failure, trace: &Trace) -> Kept {
         let (Some(dead_letters), Some(pool)) = (&self.dead_letters, &trace.user_pool_id) else {
             return Kept::No;
@@ -160,14 +160,14 @@ impl Host {
                 .await
                 .map_err(Failure::Blobs)
         };
-        match within(delivery.until, "keeping the event", keep).await {
+        match within(delivery.until, "writing the dead letter", keep).await {
             Ok(()) => Kept::Yes(trace.on_failure),
             Err(error) => Kept::Failed(error),
         }
     }
 
-    /// Waits until the background is idle, for `at_most`: for a process that sleeps
-    /// between two events.
+    /// Waits until the background tasks are done, for `at_most`. For a process that may
+    /// be frozen between two events.
     pub async fn settle(&self, at_most: Duration) {
         self.sources.settle(at_most).await;
     }

@@ -1,10 +1,10 @@
 //! What is written: [`Item`], its [`AttributeValue`]s, and DynamoDB's own rules.
 //!
-//! An `Item` that exists keeps the rules, so that a store never meets one that
-//! DynamoDB would refuse: at most 400 KB as DynamoDB counts it, numbers of at
-//! most 38 digits, sets without empty sets and repeated members, at most 32
-//! levels. The rules are [DynamoDB's][limits]; where its pages are silent, the
-//! behaviour of the service's emulators decides (`host/tests/it/stores.rs`).
+//! An `Item` always follows the rules, so a store never gets one that DynamoDB would
+//! reject: at most 400 KB as DynamoDB counts it, numbers of at most 38 digits, no empty
+//! sets, no repeated set members, at most 32 levels. The rules are [DynamoDB's][limits];
+//! where its documentation says nothing, they follow the service's emulators
+//! (`host/tests/it/stores.rs`).
 //!
 //! [limits]: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 
@@ -21,19 +21,19 @@ pub const MAX_ITEM_BYTES: usize = 400 * 1024;
 pub const MAX_NAME_BYTES: usize = 65_535;
 /// The longest partition key, in bytes.
 pub const MAX_PARTITION_KEY_BYTES: usize = 2048;
-/// The deepest level of a value; an attribute's own value is at level 1, what
-/// stands in a list or map is one deeper.
+/// The deepest level of a value. An attribute's own value is at level 1; the values in a
+/// list or map are one level deeper.
 pub const MAX_DEPTH: usize = 32;
 
-/// An item that keeps DynamoDB's rules: attributes by name.
+/// An item that follows DynamoDB's rules: attributes by name.
 ///
-/// Its form in serde is DynamoDB's JSON, `{"id": {"S": "..."}}`, as the AWS CLI
+/// With serde, it is read and written as DynamoDB's JSON, `{"id": {"S": "..."}}`, as the AWS CLI
 /// prints it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item(BTreeMap<String, AttributeValue>);
 
 impl Item {
-    /// The item with these attributes, if DynamoDB would take it.
+    /// Creates an item if DynamoDB accepts these attributes.
     pub fn new(
         attributes: impl IntoIterator<Item = (String, AttributeValue)>,
     ) -> Result<Self, ItemError> {
@@ -58,7 +58,7 @@ impl Item {
         Ok(Self(item))
     }
 
-    /// The value of the partition key `attribute`, which must be the text `expected`.
+    /// Checks that the partition key `attribute` is the text `expected`.
     pub fn check_partition_key(&self, attribute: &str, expected: &str) -> Result<(), ItemError> {
         let attribute_named = || attribute.to_owned();
         let Some(value) = self.0.get(attribute) else {
@@ -95,7 +95,7 @@ impl Item {
         &self.0
     }
 
-    /// The attributes by name, to keep.
+    /// The attributes by name, owned.
     pub fn into_attributes(self) -> BTreeMap<String, AttributeValue> {
         self.0
     }
@@ -129,8 +129,8 @@ pub enum AttributeValue {
 }
 
 impl AttributeValue {
-    /// Whether DynamoDB holds both for the same: sets have no order, and numbers
-    /// are equal by value.
+    /// Whether DynamoDB considers both values equal: sets have no order, and numbers are
+    /// equal by value.
     pub fn is_same(&self, other: &Self) -> bool {
         fn sets<T: PartialEq>(one: &[T], other: &[T]) -> bool {
             one.len() == other.len() && one.iter().all(|member| other.contains(member))
@@ -152,8 +152,8 @@ impl AttributeValue {
         }
     }
 
-    /// The value that a JSON document stands for: objects become M, arrays L.
-    /// `attribute` is the name for errors.
+    /// Converts a JSON document; objects become M, arrays L. Errors name the attribute
+    /// `attribute`.
     pub fn from_json(attribute: &str, document: &str) -> Result<Self, ItemError> {
         json::parse(attribute, document)
     }
@@ -185,7 +185,7 @@ impl AttributeValue {
     }
 }
 
-/// A set has members, and each once.
+/// Checks that a set has members, each only once, and counts its bytes.
 fn set_size<T: Ord>(
     attribute: &str,
     members: &[T],
@@ -205,105 +205,73 @@ fn set_size<T: Ord>(
     Ok(members.iter().map(size).sum())
 }
 
-/// Why an item cannot be written. Texts name attributes, never their values.
+/// Why an item cannot be written. Texts contain attributes' names, never their values.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the texts and the names say it")]
 pub enum ItemError {
     /// An attribute without a name.
-    #[error("an attribute has an empty name; DynamoDB wants at least one character")]
+    #[error("an attribute has an empty name; DynamoDB requires at least one character")]
     EmptyName,
     /// A name longer than [`MAX_NAME_BYTES`].
-    #[error("an attribute's name has {bytes} bytes; DynamoDB allows {MAX_NAME_BYTES}")]
-    NameTooLong {
-        /// The name's size.
-        bytes: usize,
-    },
-    /// Two attributes of one name.
-    #[error("the attribute `{attribute}` comes twice")]
-    RepeatedName {
-        /// The attribute.
-        attribute: String,
-    },
+    #[error("an attribute's name has {bytes} bytes; DynamoDB's limit is {MAX_NAME_BYTES}")]
+    NameTooLong { bytes: usize },
+    /// Two attributes with the same name.
+    #[error("the attribute `{attribute}` appears twice")]
+    RepeatedName { attribute: String },
     /// Larger than [`MAX_ITEM_BYTES`].
     #[error(
         "the item is larger than 400 KB ({MAX_ITEM_BYTES} bytes of names and values), DynamoDB's limit"
     )]
     TooLarge,
-    /// Not a number of DynamoDB's.
+    /// A number that DynamoDB does not accept.
     #[error("the attribute `{attribute}` holds a number that {source}")]
     Number {
-        /// The attribute.
         attribute: String,
-        /// The rule.
         source: BadNumber,
     },
     /// A set without members.
-    #[error("the attribute `{attribute}` is an empty set, which DynamoDB refuses; leave it out")]
-    EmptySet {
-        /// The attribute.
-        attribute: String,
-    },
-    /// A set with a member twice; numbers count by value.
-    #[error("the attribute `{attribute}` is a set that holds a member twice")]
-    RepeatedSetMember {
-        /// The attribute.
-        attribute: String,
-    },
+    #[error(
+        "the attribute `{attribute}` is an empty set, which DynamoDB rejects. Leave the attribute out"
+    )]
+    EmptySet { attribute: String },
+    /// A set that has a member twice; numbers are compared by value.
+    #[error("the attribute `{attribute}` is a set that has a member twice")]
+    RepeatedSetMember { attribute: String },
     /// Nested deeper than [`MAX_DEPTH`].
     #[error(
         "the attribute `{attribute}` is nested deeper than {MAX_DEPTH} levels, DynamoDB's limit"
     )]
-    NestedTooDeep {
-        /// The attribute.
-        attribute: String,
-    },
-    /// A `json` value that is no JSON document.
+    NestedTooDeep { attribute: String },
+    /// A `json` value that is not a JSON document.
     #[error(
-        "the attribute `{attribute}` is not a JSON document: it goes wrong at line {line}, column {column}"
+        "the attribute `{attribute}` is not a valid JSON document: error at line {line}, column {column}"
     )]
     NotJson {
-        /// The attribute.
         attribute: String,
         /// Line, from 1.
         line: usize,
         /// Column, from 1; 0 at a line's start.
         column: usize,
     },
-    /// No partition key.
+    /// No attribute is the partition key.
     #[error("the item has no `{attribute}`, the table's partition key")]
-    KeyMissing {
-        /// The partition key.
-        attribute: String,
-    },
+    KeyMissing { attribute: String },
     /// A partition key that is not S.
     #[error("the partition key `{attribute}` is not text (S)")]
-    KeyNotText {
-        /// The partition key.
-        attribute: String,
-    },
+    KeyNotText { attribute: String },
     /// An empty partition key.
     #[error("the partition key `{attribute}` is empty")]
-    KeyEmpty {
-        /// The partition key.
-        attribute: String,
-    },
+    KeyEmpty { attribute: String },
     /// A partition key longer than [`MAX_PARTITION_KEY_BYTES`].
     #[error(
-        "the partition key `{attribute}` has {bytes} bytes; DynamoDB allows {MAX_PARTITION_KEY_BYTES}"
+        "the partition key `{attribute}` has {bytes} bytes; DynamoDB's limit is {MAX_PARTITION_KEY_BYTES}"
     )]
-    KeyTooLong {
-        /// The partition key.
-        attribute: String,
-        /// Its size.
-        bytes: usize,
-    },
-    /// Another key than the pool's config demands: another user's, perhaps.
+    KeyTooLong { attribute: String, bytes: usize },
+    /// Another key than the pool's config demands, perhaps another user's.
     #[error(
-        "the partition key `{attribute}` is not this user's; the pool's config says what it must equal"
+        "the partition key `{attribute}` is not this user's; the pool's config sets what it must equal"
     )]
-    KeyNotTheUsers {
-        /// The partition key.
-        attribute: String,
-    },
+    KeyNotTheUsers { attribute: String },
 }
 
 impl ItemError {

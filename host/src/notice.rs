@@ -1,5 +1,5 @@
-//! What happens beside the events: a newer config or release came into use, or
-//! could not.
+//! What happened in the background: a newer config or release is in use, or could
+//! not be used.
 
 use serde::Serialize;
 
@@ -9,18 +9,18 @@ use crate::event::UserPoolId;
 use crate::failure::Failure;
 use crate::report::json;
 
-/// A change that was found between two events, for the log.
+/// The result of a background refresh, for the log.
 #[derive(Debug)]
 pub enum Notice {
-    /// The pool's config has changed, and the new one is in use.
+    /// The pool's config has changed; the new one is in use.
     NewConfig(UserPoolId),
-    /// The pool's config cannot be used or reached; the one from before stays,
-    /// unless there is none any more.
+    /// The pool's config is invalid or could not be read. The previous one stays in
+    /// use; if the file was deleted, the config is evicted.
     ConfigKept(UserPoolId, Failure),
-    /// The plugin's live release has changed, and this component is in use.
+    /// The plugin's live release has changed; this component is in use.
     NewRelease(PluginRef, Sha256),
-    /// The plugin's live release cannot be used or reached; the one from before
-    /// stays.
+    /// The plugin's live release is invalid or could not be read. The previous one
+    /// stays in use.
     ReleaseKept(PluginRef, Failure),
 }
 

@@ -1,17 +1,17 @@
 //! Mapping plugins: components of the world in `wit/`, run in a sandbox.
 //!
-//! A plugin gets a fresh store for each event, imports nothing but its log, and
-//! is stopped by fuel (the same count on every machine), or by the wall clock
-//! where fuel alone would take too long. Whatever it does ends in a
-//! [`PluginError`] with a name. `wasmtime` is known only below this module.
+//! A plugin gets a fresh store for each event and can import only its log. Fuel, which
+//! gives the same count on every machine, stops it, or the wall clock if the fuel would
+//! take too long. Every failure of a plugin is a [`PluginError`] with a name. Only this
+//! module and those below it use `wasmtime`.
 
 mod artifact;
 #[cfg(feature = "compiler")]
 mod compiler;
 mod engine;
 mod error;
-mod pool;
 mod sandbox;
+mod slots;
 #[cfg(feature = "compiler")]
 mod validate;
 mod wit;
@@ -32,25 +32,24 @@ pub use sandbox::{Level, LogLine};
 pub use wit::{Fields, WORLD};
 use wit::{Mapper, MapperPre, Outcome};
 
-/// The engine's name: wasmtime's version, and a hash of its settings. Machine
-/// code loads where it was made for the same.
+/// The engine's name: wasmtime's version, and a hash of its settings. A host loads only
+/// machine code that was compiled for the same engine.
 pub const ENGINE: &str = env!("POOLHOOK_ENGINE");
-/// What this host was built for, and what its plugins must be compiled for.
+/// The target that this host was built for, and that its plugins must be compiled for.
 pub const TARGET: &str = env!("POOLHOOK_TARGET");
 
-/// The wall clock's tick. A run is stopped within two ticks after its time.
+/// The wall clock's tick. A run is stopped within two ticks after its time limit.
 const TICK_MS: u64 = 10;
 
-/// A plugin that is part of this program, with its machine code.
+/// A plugin that is part of this program.
 pub struct Builtin {
-    /// Its name in a pool's config.
+    /// The plugin's name in a pool's config.
     pub name: &'static str,
     artifact: &'static [u8],
 }
 
-/// The plugins that are built in, as the build script has compiled them: the
-/// default one, which writes `<id, email>`, and `fields`, for which the pool's
-/// settings say the item.
+/// The built-in plugins, compiled by the build script: `default`, which writes
+/// `<id, email>`, and `fields`, whose item is defined by the pool's settings.
 pub static BUILTIN: [Builtin; 2] = [
     Builtin {
         name: "default",
@@ -62,7 +61,7 @@ pub static BUILTIN: [Builtin; 2] = [
     },
 ];
 
-/// Whether a built-in plugin has this name, so that no other can.
+/// Whether a built-in plugin has this name. No published plugin can have it.
 pub fn is_builtin(name: &PluginName) -> bool {
     BUILTIN.iter().any(|builtin| builtin.name == name.as_str())
 }
@@ -76,41 +75,41 @@ pub struct Plugin {
     mapper: MapperPre<Sandbox>,
 }
 
-/// What came of one run.
+/// The result of one run.
 #[derive(Debug)]
 pub struct Run {
-    /// What the plugin decided, or what stopped it.
+    /// The plugin's answer, or why there is none.
     pub mapping: Result<Mapping, PluginError>,
     /// The fuel it used.
     pub fuel: u64,
-    /// The linear memory that it had at its end, in bytes: as memory never
-    /// shrinks, its most.
+    /// The plugin's linear memory at the end of the run, in bytes. Memory never
+    /// shrinks, so this is also its peak.
     pub memory_bytes: usize,
-    /// The lines that it logged, up to its end.
+    /// The lines that the plugin logged.
     pub log: Vec<LogLine>,
 }
 
-/// What a plugin decided on a user.
+/// A plugin's answer for a user.
 #[derive(Debug)]
 pub enum Mapping {
-    /// Put these.
+    /// Write an item with these attributes.
     Put(Fields),
-    /// Write nothing, for this reason, in the plugin's words.
+    /// Write nothing. Holds the plugin's reason, which may contain personal data.
     Skip(String),
 }
 
 impl Plugin {
-    /// The plugin's name.
+    /// The plugin's name in a pool's config.
     pub fn name(&self) -> &PluginName {
         &self.name
     }
 
-    /// The component's digest; none for a built-in plugin.
+    /// The component's digest; `None` for a built-in plugin.
     pub fn component(&self) -> Option<Sha256> {
         self.component
     }
 
-    /// The size of its machine code.
+    /// The size of the plugin's machine code in bytes.
     pub fn artifact_bytes(&self) -> u64 {
         self.artifact_bytes
     }
@@ -148,7 +147,7 @@ impl Plugin {
         store.set_fuel(limits.fuel).map_err(PluginError::engine)?;
         let mapper = self.mapper.instantiate(&mut *store).map_err(|error| {
             match sandbox::classify(&error, limits) {
-                // Nothing has come out of it yet: its exports are of other types.
+                // The plugin has returned nothing yet, so its exports have other types.
                 PluginError::MalformedOutput => PluginError::wrong_world(&error),
                 named => named,
             }
@@ -166,29 +165,29 @@ impl Plugin {
     }
 }
 
-/// What loads plugins: the engine, its clock, and what it links them to.
+/// Loads plugins: the engine, its clock, and the imports that plugins are linked to.
 pub struct Loader {
     engine: Engine,
     linker: Linker<Sandbox>,
 }
 
 impl Loader {
-    /// Starts the engine; once for a process, as it reserves room for instances: of
-    /// as many runs at once as there are processors.
+    /// Starts the engine, with instance slots for as many concurrent runs as there are
+    /// processors. Create one per process: slots reserve address space.
     pub fn new() -> Result<Self, PluginError> {
         let runs = available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(1));
         Self::for_runs(runs)
     }
 
-    /// The same, for a process that runs plugins on one thread: a run never waits,
-    /// so there is one at a time.
+    /// Like [`Loader::new`], for a process that runs plugins on one thread. A run never
+    /// yields, so there is only one at a time.
     pub fn for_one_thread() -> Result<Self, PluginError> {
         Self::for_runs(1)
     }
 
     fn for_runs(runs: u32) -> Result<Self, PluginError> {
         let mut config = engine::config(ENGINE).map_err(PluginError::engine)?;
-        config.allocation_strategy(pool::of_slots(runs));
+        config.allocation_strategy(slots::for_runs(runs));
         let engine = Engine::new(&config).map_err(PluginError::engine)?;
         let mut linker = Linker::new(&engine);
         Mapper::add_to_linker::<_, HasSelf<_>>(&mut linker, |sandbox| sandbox)
@@ -197,7 +196,7 @@ impl Loader {
         Ok(Self { engine, linker })
     }
 
-    /// Loads the built-in plugin of that name, if there is one.
+    /// Loads the built-in plugin with this name, if there is one.
     pub fn builtin(&self, name: &PluginName) -> Result<Option<Plugin>, PluginError> {
         let named = |builtin: &&Builtin| builtin.name == name.as_str();
         let Some(builtin) = BUILTIN.iter().find(named) else {
@@ -209,8 +208,8 @@ impl Loader {
         Ok(Some(plugin))
     }
 
-    /// Loads the artifact of the component with the digest `component`. Code for
-    /// another engine or target is refused.
+    /// Loads the artifact of the component with the digest `component`. Rejects machine
+    /// code for another engine or target.
     pub fn load(
         &self,
         name: PluginName,
@@ -225,8 +224,8 @@ impl Loader {
         self.link(name, Some(component), artifact.bytes(), &loaded)
     }
 
-    /// Compiles a component and loads it. Takes from milliseconds to minutes:
-    /// never in the sign-up path.
+    /// Compiles a component and loads it. This takes from milliseconds to minutes, so it
+    /// is never done in the sign-up path.
     #[cfg(feature = "compiler")]
     pub fn compile(&self, name: PluginName, component: &[u8]) -> Result<Plugin, PluginError> {
         let artifact = Artifact::made_here(precompile(component)?);
@@ -241,7 +240,7 @@ impl Loader {
         component: Sha256,
         artifact: &Artifact,
     ) -> Result<Plugin, PluginError> {
-        // What compiles and does not load is larger than a slot.
+        // A component that compiles but does not load is too large for a slot.
         let too_many = |error: wasmtime::Error| {
             PluginError::of_the_system(&error).unwrap_or_else(|| PluginError::TooManyParts {
                 reason: format!("{error:#}"),
@@ -251,13 +250,13 @@ impl Loader {
         self.link(name, Some(component), artifact.bytes(), &loaded)
     }
 
-    /// The one way in for machine code.
+    /// The only function that loads machine code.
     fn deserialize(&self, artifact: &Artifact) -> wasmtime::Result<Component> {
         #[expect(unsafe_code, reason = "machine code has no safe way in")]
-        // SAFETY: an `Artifact` is what poolhook's compiler has made: it comes
-        // from the build script or from `precompile`, or its digest is the one
-        // that poolhook's publisher has written into a release. A file of it is
-        // in a folder where nobody else may write.
+        // SAFETY: an `Artifact` is the output of poolhook's compiler: it comes from the
+        // build script or from `precompile`, or its digest matches the one that
+        // poolhook's publisher wrote into a release. Its file is in a folder to which
+        // no other user may write.
         unsafe {
             match artifact.file() {
                 Some(file) => Component::deserialize_file(&self.engine, file),
@@ -295,8 +294,8 @@ impl Loader {
 
 /// Compiles a component to machine code for this build's engine and target.
 ///
-/// Takes from milliseconds to minutes, and memory without a bound: for a
-/// component from outside, in a process with limits of its own.
+/// This takes from milliseconds to minutes, and an unbounded amount of memory. Compile
+/// a component from outside in a process with its own limits.
 #[cfg(feature = "compiler")]
 pub fn precompile(component: &[u8]) -> Result<Vec<u8>, PluginError> {
     validate::validate(component)?;
@@ -305,7 +304,7 @@ pub fn precompile(component: &[u8]) -> Result<Vec<u8>, PluginError> {
     })
 }
 
-/// Counts the engine's epoch up by one each tick, for as long as it lives.
+/// Increments the engine's epoch at each tick, until the engine is dropped.
 fn start_clock(engine: &Engine) -> std::io::Result<()> {
     let engine = engine.weak();
     let tick = move || {
@@ -321,7 +320,7 @@ fn start_clock(engine: &Engine) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The ticks of a time limit; one more, as the first may come at once.
+/// The ticks of a time limit, plus one because the first tick may come at once.
 fn ticks(time_ms: u64) -> u64 {
     time_ms.div_ceil(TICK_MS) + 1
 }

@@ -1,6 +1,6 @@
-//! The plugins that a host runs: the built-in ones, and published ones, which
-//! are loaded at first use, kept within a budget of memory, and followed as their
-//! live releases change.
+//! The plugins that a host runs: the built-in ones, and published ones. Published
+//! plugins are loaded at first use, cached within a budget of memory, and refreshed
+//! when their live release changes.
 
 use std::collections::BTreeMap;
 use std::future::pending;
@@ -22,17 +22,17 @@ use crate::plugin::{
 use crate::release::{ArtifactEntry, Release};
 use crate::releases::{Pointer, ReleaseError, Releases};
 
-/// What a loaded plugin takes in memory beside its machine code, in bytes: some
-/// 40 KiB where plugins come and go, says `cargo bench --bench trigger`.
+/// The memory that a loaded plugin takes in addition to its machine code, in bytes.
+/// `cargo bench --bench trigger` measures about 40 KiB where plugins come and go.
 pub const ENTRY_BYTES: u64 = 48 << 10;
 
-/// All plugins that pools may name.
+/// All plugins that pools can name.
 pub struct Plugins {
     loader: Arc<Loader>,
-    /// Each is loaded when a pool first needs it: its machine code is copied.
+    /// Each is loaded at its first use, which copies its machine code.
     builtin: BTreeMap<PluginName, OnceLock<Arc<Plugin>>>,
     published: Option<Published>,
-    /// The plugin that takes the place of all.
+    /// Runs instead of every other plugin, if set.
     for_all: Option<Arc<Plugin>>,
 }
 
@@ -40,26 +40,26 @@ struct Published {
     releases: Releases,
     files: Option<Arc<ArtifactFiles>>,
     loaded: Cache<PluginRef, Loaded>,
-    /// What the smallest plugin weighs, so that no more are loaded than can be.
+    /// The least weight of a cached plugin. It bounds the number of mapped files.
     least_bytes: u64,
-    /// Held by the one load that may go on in the background at a time.
+    /// Held while a plugin is loaded in the background: one at a time.
     in_background: Semaphore,
 }
 
 struct Loaded {
     plugin: Arc<Plugin>,
-    /// The version of the pointer that led here; none for a pinned plugin.
+    /// The version of the pointer that named this release; `None` for a pinned plugin.
     pointer: Option<ETag>,
 }
 
 impl Plugins {
-    /// The built-in plugins alone. The default one is loaded now, so that a host
-    /// that cannot load machine code fails at its start.
+    /// The built-in plugins alone. Loads the default plugin now, so that a host that
+    /// cannot load machine code fails at startup.
     pub fn builtin() -> Result<Self, PluginError> {
         Self::with_loader(Loader::new()?)
     }
 
-    /// The same, loaded and run by this loader.
+    /// Like [`Plugins::builtin`], with this loader.
     pub fn with_loader(loader: Loader) -> Result<Self, PluginError> {
         let names = BUILTIN.iter().map(|builtin| builtin.name.to_owned());
         let names = names.filter_map(|name| PluginName::try_from(name).ok());
@@ -73,8 +73,8 @@ impl Plugins {
         Ok(plugins)
     }
 
-    /// Has the published plugins too. Their machine code is mapped from `files`;
-    /// without, it is copied into memory.
+    /// Adds the published plugins. Their machine code is mapped from `files`, or copied
+    /// into memory if there is no folder for it.
     #[must_use]
     pub fn with_published(
         mut self,
@@ -95,24 +95,24 @@ impl Plugins {
         self
     }
 
-    /// Has this plugin from now on, as if it were built in.
+    /// Adds a plugin that behaves like a built-in one.
     pub fn add(&mut self, plugin: Plugin) {
         let (name, plugin) = (plugin.name().clone(), Arc::new(plugin));
         self.builtin.insert(name, plugin.into());
     }
 
-    /// Runs this plugin in place of every other, for trying it out.
+    /// Runs this plugin instead of every other, to try it out.
     pub fn use_for_all(&mut self, plugin: Plugin) {
         self.for_all = Some(Arc::new(plugin));
     }
 
-    /// What loads plugins.
+    /// The loader of these plugins.
     pub fn loader(&self) -> &Loader {
         &self.loader
     }
 
-    /// The plugin that a pool names: loaded if it is not, once, however many
-    /// events ask for it at a time.
+    /// Returns the plugin that a pool names. If it is not loaded, loads it once for all
+    /// concurrent events.
     pub async fn get(&self, plugin: &PluginRef) -> Result<Arc<Plugin>, Failure> {
         if let Some(plugin) = &self.for_all {
             return Ok(Arc::clone(plugin));
@@ -149,8 +149,8 @@ impl Plugins {
         published.is_some_and(|published| published.loaded.claim_refresh(plugin))
     }
 
-    /// Loads the plugin of a newer config before the config is used: in the
-    /// background, as [`Plugins::refresh`].
+    /// Loads the plugin of a newer config before that config is activated. Like
+    /// [`Plugins::refresh`], for the background.
     pub async fn prepare(&self, plugin: &PluginRef) -> Result<(), Failure> {
         let published = self.published.as_ref();
         let is_new = |published: &&Published| published.loaded.peek(plugin).is_none();
@@ -161,12 +161,11 @@ impl Plugins {
         self.get(plugin).await.map(drop)
     }
 
-    /// Loads a plugin's live release, if that is another one than before, and
-    /// gives its component's digest. Where this fails, the plugin from before
-    /// stays.
+    /// If a plugin's live release has changed, loads it and returns its component's
+    /// digest. If that fails, the previous release stays in use.
     ///
-    /// One plugin is loaded at a time, so that the memory and processor time that
-    /// this takes from events are those of one.
+    /// Plugins are loaded one at a time, to bound the memory and processor time that
+    /// loading takes from events.
     pub async fn refresh(&self, plugin: &PluginRef) -> Result<Option<Sha256>, Failure> {
         let kept = self
             .published
@@ -178,7 +177,7 @@ impl Plugins {
         let known = kept.value.pointer.as_ref();
         match published.releases.pointer(&plugin.name, known).await? {
             Pointer::Unchanged => Ok(None),
-            // The same component was published again.
+            // The pointer was rewritten, but names the same component.
             Pointer::Live(live, pointer) if kept.value.plugin.component() == Some(live.sha256) => {
                 let same = Loaded {
                     plugin: Arc::clone(&kept.value.plugin),
@@ -241,8 +240,8 @@ impl Plugins {
 }
 
 impl Published {
-    /// The artifact of a release for this host: from a file, if it was here
-    /// before, else from the store; never without a look at its digest.
+    /// The artifact of a release for this host: from the file cache, or else downloaded.
+    /// Its digest is verified in both cases.
     async fn artifact(&self, release: &Release) -> Result<Artifact, Failure> {
         let entry = release.artifact(ENGINE, TARGET);
         let entry = entry.ok_or_else(|| ReleaseError::NoArtifact {
@@ -260,13 +259,13 @@ impl Published {
         }
         match self.download(files, release, entry).await? {
             Some(artifact) => Ok(artifact),
-            // The code is copied into memory instead of mapped.
+            // The file cannot be written, as on a full disk: load into memory what would
+            // have been mapped.
             None => self.artifact_in_memory(release, entry).await,
         }
     }
 
-    /// The artifact in a new file; none where that cannot be written, as on a full
-    /// disk.
+    /// Downloads the artifact into a new file; `None` if the file cannot be written.
     async fn download(
         &self,
         files: &ArtifactFiles,
@@ -296,11 +295,11 @@ impl Published {
     }
 }
 
-/// Machine code of more bytes is worked on by a thread of its own: an event that
-/// waits on this one is then still answered by its deadline.
+/// Larger machine code is processed on another thread, so that the deadline of an
+/// event that waits for it still applies.
 const LARGE_CODE_BYTES: u64 = 1 << 20;
 
-/// Works on machine code of so many bytes.
+/// Runs `work` on machine code of this size.
 async fn on_code<T: Send + 'static>(bytes: u64, work: impl FnOnce() -> T + Send + 'static) -> T {
     if bytes <= LARGE_CODE_BYTES {
         return work();

@@ -1,5 +1,5 @@
-//! The pools' configs: a blob for each, read at the pool's first event, kept,
-//! and looked at again from time to time.
+//! The pools' configs: one file per pool, read at the pool's first event, cached and
+//! refreshed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,14 +13,14 @@ use crate::config::{
 use crate::event::UserPoolId;
 use crate::failure::Failure;
 
-/// What a config takes in memory beside its text, in bytes.
+/// The memory that a cached config takes in addition to its text, in bytes.
 const ENTRY_BYTES: u64 = 1024;
 
-/// Pools' files, `<user pool id>.toml`, beside `defaults.toml` and `host.toml`.
+/// The files `<user pool id>.toml`, `defaults.toml` and `host.toml` in a folder or bucket.
 pub struct Pools {
     blobs: Arc<dyn Blobs>,
     host: HostConfig,
-    /// One entry; a cache for its refreshing alone.
+    /// One entry. It is a cache because it is refreshed like one.
     defaults: Cache<(), DefaultsFile>,
     files: Cache<UserPoolId, PoolFile>,
 }
@@ -33,26 +33,26 @@ struct DefaultsFile {
 struct PoolFile {
     config: Arc<PoolConfig>,
     etag: ETag,
-    /// The version of the defaults under it.
+    /// The version of the defaults that the config was read with.
     defaults: Option<ETag>,
 }
 
-/// A pool's config that is newer than the one in use.
+/// A newer version of a pool's config, not activated yet.
 pub struct Newer {
     file: PoolFile,
     bytes: u64,
 }
 
 impl Newer {
-    /// The config.
+    /// The newer config.
     pub fn config(&self) -> &PoolConfig {
         &self.file.config
     }
 }
 
 impl Pools {
-    /// Reads `host.toml` and the defaults. The pools' files are read when asked
-    /// for, so that ten thousand of them cost a cold start nothing.
+    /// Reads `host.toml` and the defaults. A pool's file is read at its first event, so
+    /// the number of pools does not slow down a cold start.
     pub async fn open(blobs: Arc<dyn Blobs>) -> Result<Self, Failure> {
         let host = Key::unchecked(HOST_FILE.into());
         let (host, defaults) =
@@ -76,12 +76,12 @@ impl Pools {
         Ok(pools)
     }
 
-    /// What `host.toml` says.
+    /// The content of `host.toml`.
     pub fn host_config(&self) -> &HostConfig {
         &self.host
     }
 
-    /// The config of a pool. A pool without a file of its own is refused.
+    /// Returns a pool's config. A pool without a file is an error.
     pub async fn get(&self, pool: &UserPoolId) -> Result<Arc<PoolConfig>, Failure> {
         let load = || async {
             match read(&*self.blobs, &key(pool), None).await? {
@@ -98,11 +98,11 @@ impl Pools {
         self.files.claim_refresh(pool)
     }
 
-    /// Reads a pool's config again, if it has changed; [`Pools::accept`] takes it
-    /// into use. A wrong one is an error, and the one from before stays. A pool
-    /// without a file is an error, and is forgotten.
+    /// Reads a pool's config again if it has changed; [`Pools::accept`] activates it. If
+    /// the new config is invalid, returns an error, and the previous one stays in use. If
+    /// the pool's file was deleted, returns an error and evicts the config.
     pub async fn newer(&self, pool: &UserPoolId) -> Result<Option<Newer>, Failure> {
-        // Wrong defaults keep no pool from its own newer file.
+        // Invalid defaults must not block the pool's own newer file.
         let defaults_refreshed = self.refresh_defaults().await;
         let Some(kept) = self.files.peek(pool) else {
             return defaults_refreshed.map(|()| None);
@@ -123,13 +123,13 @@ impl Pools {
         }
     }
 
-    /// Takes a newer config into use.
+    /// Activates a newer config.
     pub fn accept(&self, pool: &UserPoolId, Newer { file, bytes }: Newer) {
         self.files.replace(pool, (file, bytes));
     }
 
-    /// The pools that have files, in the order of their names; an error for a
-    /// file that is not named after a pool.
+    /// Lists the pools that have files, ordered by name, with an error for each file
+    /// that is not named after a pool.
     pub async fn list(&self) -> Result<Vec<Result<UserPoolId, ConfigError>>, Failure> {
         let listed = self.blobs.list("").await?;
         let names = listed.iter().filter_map(|blob| {
@@ -144,13 +144,13 @@ impl Pools {
         Ok(names.map(pool).collect())
     }
 
-    /// Where a pool's config lies, for people.
+    /// The path or URL of a pool's config, for messages.
     pub fn address(&self, pool: &UserPoolId) -> String {
         self.blobs.address(key(pool).as_str())
     }
 
-    /// The file that says a pool's settings, by its address, and its text: the
-    /// pool's own, unless only the defaults have settings.
+    /// The path or URL, and the text, of the file that sets a pool's settings: the pool's
+    /// own file, unless only the defaults have settings.
     pub async fn settings_file(&self, pool: &UserPoolId) -> Result<(String, String), Failure> {
         let own = self.text_of(&key(pool)).await?;
         if has_settings(&own.1) {

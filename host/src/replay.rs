@@ -1,5 +1,5 @@
-//! Replaying dead letters: each goes its way again, and is removed once its item
-//! is there.
+//! Replays dead letters: maps and writes each event again, and deletes the dead letter
+//! after its item is written.
 
 use std::time::Duration;
 
@@ -14,20 +14,20 @@ use crate::host::{Host, Outcome, User};
 use crate::report::Report;
 use crate::store::Existing;
 
-/// How long one letter may take: nobody waits at the other end.
+/// The time limit per dead letter. It is long, because no caller waits for it.
 const TIME: Duration = Duration::from_secs(10);
 
-/// Which letters are replayed. What is none does not choose.
+/// Selects dead letters. The default selects all.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Filter {
-    /// Those whose last failure is of this class.
+    /// Select those whose last failure is of this class.
     pub class: Option<Class>,
-    /// Those whose last failure may have passed by itself.
+    /// Select those whose last failure was transient.
     pub retryable: bool,
 }
 
 impl Filter {
-    /// Whether a letter is one of these.
+    /// Whether the filter selects this dead letter.
     pub fn takes(&self, letter: &DeadLetter) -> bool {
         let last = letter.attempts.last();
         let class = self
@@ -38,35 +38,36 @@ impl Filter {
     }
 }
 
-/// How letters are replayed.
+/// How dead letters are replayed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct How {
-    /// Through the component that was recorded, not through the pool's plugin of
-    /// today.
+    /// Map with the recorded component instead of the pool's current plugin.
     pub recorded: bool,
-    /// As the pool's config says, also where that replaces an item that is there.
-    /// Otherwise the first write wins: the item may be newer than the letter.
+    /// Write as the pool's config says, even if that replaces an existing item.
+    /// Otherwise the first write wins: an existing item may be newer than the event.
     pub overwrite: bool,
-    /// Whether a letter is to stay: the host's store writes nothing.
+    /// Do not delete dead letters. The caller's host must have a store that writes
+    /// nothing.
     pub dry_run: bool,
 }
 
-/// What became of a letter.
+/// The result of replaying a dead letter.
 #[derive(Debug)]
 pub enum Replayed {
-    /// Its item is there, or it is skipped by rule; it is removed.
+    /// The item was written or already there, or the event was skipped. The dead letter
+    /// was deleted.
     Done(Report),
-    /// It failed again, or another item has its key; it stays.
+    /// The event failed again, or a different item has its key. The dead letter is left.
     Stays(Report),
-    /// Somebody else has replayed or purged it.
+    /// Another process has replayed or purged the dead letter.
     Gone,
-    /// It is not one of those that were asked for.
+    /// The filter does not select the dead letter.
     PassedOver,
-    /// It cannot be read, written or removed.
+    /// The dead letter cannot be read or deleted.
     Failed(DeadLetterError),
 }
 
-/// Replays the letter with this key.
+/// Replays the dead letter with this key.
 pub async fn replay(
     host: &Host,
     letters: &DeadLetters,

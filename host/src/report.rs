@@ -1,4 +1,4 @@
-//! What became of one event, how long each step took, and the log line of it.
+//! The result of one event, its timings, and its log line.
 
 use std::future::Future;
 use std::time::Instant;
@@ -13,52 +13,52 @@ use crate::item::Item;
 use crate::plugin::{LogLine, Mapping, Plugin, PluginError, Run};
 use crate::store::Existing;
 
-/// So many attributes are named in a log line, each by so many bytes.
+/// The most attributes that a log line names, and the most bytes of each name.
 const MAX_NAMES: usize = 20;
 const MAX_NAME_BYTES: usize = 64;
 
-/// What became of one event.
+/// The result of one event.
 #[derive(Debug)]
 pub struct Report {
-    /// How it ended.
+    /// The outcome, or the failure.
     pub outcome: Result<Outcome, Failure>,
-    /// Whether it is kept as a dead letter, where it could not be written.
+    /// Whether the event was dead-lettered.
     pub kept: Kept,
-    /// How far it came on the way there.
+    /// What is known of the event, up to the step that it reached.
     pub trace: Trace,
 }
 
-/// Whether an event is kept as a dead letter.
+/// Whether an event was dead-lettered.
 #[derive(Debug)]
 pub enum Kept {
-    /// There was no need, or no place.
+    /// Not needed, or no bucket or folder is configured.
     No,
-    /// It is, and Cognito is to hear this.
+    /// The dead letter was written; Cognito gets this answer.
     Yes(OnFailure),
-    /// It could not be kept either.
+    /// The dead letter could not be written either.
     Failed(Failure),
 }
 
-/// How far an event came: what is known by then, and the time of each step.
+/// What is known of an event up to the step that it reached, and each step's time.
 #[derive(Debug)]
 pub struct Trace {
     /// The event's user pool.
     pub user_pool_id: Option<UserPoolId>,
-    /// The pool's plugin.
+    /// The name of the pool's plugin.
     pub plugin: Option<PluginName>,
-    /// The digest of its component; none for a built-in one.
+    /// The digest of the plugin's component; `None` for a built-in plugin.
     pub component: Option<Sha256>,
-    /// The fuel that the plugin used.
+    /// The fuel that the plugin used; 0 if it did not run.
     pub fuel: u64,
     /// What the plugin logged.
     pub log: Vec<LogLine>,
-    /// What the pool's config says of failures; the default, until it is read.
+    /// The pool's `on-failure`; the default until the config is read.
     pub on_failure: OnFailure,
-    /// The table to which the item was put.
+    /// The table that the item was put to.
     pub table: Option<TableName>,
-    /// The item.
+    /// The item, once it has passed all checks.
     pub item: Option<Item>,
-    /// How long it took.
+    /// The time of each step.
     pub micros: Micros,
     began: Instant,
 }
@@ -74,7 +74,7 @@ pub(crate) enum Step {
     Store,
 }
 
-/// Microseconds by step; a step that was not reached is none.
+/// Microseconds by step; `None` for a step that was not reached.
 #[derive(Clone, Debug, Default, Serialize)]
 #[allow(missing_docs, reason = "the names say it")]
 pub struct Micros {
@@ -118,14 +118,14 @@ impl Trace {
         }
     }
 
-    /// The plugin is loaded, or could not be.
+    /// Records the plugin, whether it could be loaded or not.
     pub(crate) fn loaded(&mut self, reference: &PluginRef, plugin: Option<&Plugin>) {
         let name = plugin.map_or(&reference.name, Plugin::name);
         self.plugin = Some(name.clone());
         self.component = plugin.and_then(Plugin::component);
     }
 
-    /// The plugin has run.
+    /// Records what the run used and logged.
     pub(crate) fn ran(&mut self, run: Run) -> Result<Mapping, PluginError> {
         self.fuel = run.fuel;
         self.log = run.log;
@@ -164,12 +164,12 @@ fn micros_since(began: Instant) -> u64 {
 }
 
 impl Report {
-    /// The report of an event that is none.
+    /// The report of an event that cannot be read.
     pub(crate) fn of_unreadable(error: EventError) -> Self {
         Trace::begin().end(Err(error.into()), Kept::No)
     }
 
-    /// What Cognito is to hear: the event's own bytes, or the failure.
+    /// The answer to Cognito: `Ok` for the event's own bytes, or the failure.
     pub fn answer(&self) -> Result<(), &Failure> {
         match (&self.outcome, &self.kept) {
             (Ok(_), _) | (Err(_), Kept::Yes(OnFailure::Accept)) => Ok(()),
@@ -177,7 +177,7 @@ impl Report {
         }
     }
 
-    /// How the event ended, in a word or two.
+    /// The outcome, as logs and commands name it.
     pub fn outcome_name(&self) -> &'static str {
         match (&self.outcome, &self.kept) {
             (Ok(Outcome::Written), _) => "written",
@@ -188,9 +188,9 @@ impl Report {
         }
     }
 
-    /// The event's log line, one JSON object: what happened, never to whom. It
-    /// holds no user name, no attribute's value, no word of the plugin's; of an
-    /// item that is there already and differs, it names the attributes.
+    /// The event's log line, one JSON object: what happened, but not to which user. It
+    /// contains no user name, no attribute's value and no text of the plugin's. If a
+    /// different item is already there, it names the attributes that differ.
     pub fn log_line(&self, request_id: &str) -> String {
         let trace = &self.trace;
         let error = self.outcome.as_ref().err();
@@ -223,7 +223,7 @@ impl Report {
         })
     }
 
-    /// A failure that passes by itself is a warning, as long as the event is kept.
+    /// A transient failure is a warning if the event was dead-lettered.
     fn level(&self) -> &'static str {
         match (&self.outcome, &self.kept) {
             (Ok(_), _) => "INFO",
@@ -232,7 +232,7 @@ impl Report {
         }
     }
 
-    /// The plugin's log lines, one JSON object each: its author's words.
+    /// The plugin's log lines, one JSON object each. The plugin's author chose the texts.
     pub fn plugin_log_lines(&self, request_id: &str) -> Vec<String> {
         let line = |line| {
             json(&PluginLine {
@@ -286,14 +286,14 @@ struct PluginLine<'a> {
     plugin: Option<&'a str>,
 }
 
-/// The plugin chose these names, so a line holds no more of them than it needs.
+/// The plugin chose these names, so their number and length in a line are limited.
 fn shortened(names: &[String]) -> Vec<&str> {
     let name = |name: &String| name.floor_char_boundary(MAX_NAME_BYTES);
     let names = names.iter().take(MAX_NAMES);
     names.filter_map(|text| text.get(..name(text))).collect()
 }
 
-/// A failure's text with its causes, unless a plugin can choose a part of it:
+/// A failure's text with its causes. `None` if the plugin chose a part of it, such as
 /// the names of an item's attributes.
 fn loggable(failure: &Failure) -> Option<String> {
     let own_words = !matches!(failure, Failure::Item(_));

@@ -1,5 +1,5 @@
-//! What an event needs besides itself: its pool's config and that pool's plugin,
-//! from caches that keep themselves up to date.
+//! What an event needs: its pool's config and that pool's plugin, from caches that are
+//! refreshed in the background.
 //!
 //! A refresh runs in the background, never in the path of an event. An invalid
 //! update leaves the previous version in use.
@@ -34,12 +34,12 @@ impl Sources {
         }
     }
 
-    /// What `host.toml` says.
+    /// The content of `host.toml`.
     pub(crate) fn host_config(&self) -> &HostConfig {
         self.pools.host_config()
     }
 
-    /// A pool's config, by `until`.
+    /// Returns a pool's config, or fails at the deadline `until`.
     pub(crate) async fn config(
         &self,
         pool: &UserPoolId,
@@ -55,7 +55,7 @@ impl Sources {
         Ok(config)
     }
 
-    /// A plugin, by `until`.
+    /// Returns a plugin, or fails at the deadline `until`.
     pub(crate) async fn plugin(
         &self,
         plugin: &PluginRef,
@@ -69,7 +69,7 @@ impl Sources {
         within(until, "loading the plugin", self.plugins.get(plugin)).await
     }
 
-    /// Waits until the background is idle, for `at_most`.
+    /// Waits until the background tasks are done, for `at_most`.
     pub(crate) async fn settle(&self, at_most: Duration) {
         self.background.settle(at_most).await;
     }

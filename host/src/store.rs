@@ -1,6 +1,5 @@
-//! Where items go: the trait [`ItemStore`] and its implementations, DynamoDB
-//! and one SQLite file. One conformance test holds for both
-//! (`host/tests/it/stores.rs`).
+//! The stores of items: the trait [`ItemStore`] and its implementations, DynamoDB and
+//! one SQLite file. Both pass the same conformance test (`host/tests/it/stores.rs`).
 
 pub mod dynamodb;
 #[cfg(feature = "cli")]
@@ -15,17 +14,16 @@ use tokio::time::Instant;
 use crate::config::{Table, Write};
 use crate::item::Item;
 
-/// A call of a store, on its way. A call is large, so it is on the heap.
+/// A call of a store. Its future is large, so it is on the heap.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// A store of items by table and partition key.
 pub trait ItemStore: Send + Sync {
-    /// Puts an item, which holds the table's partition key, and ends by `until`.
+    /// Puts an item, which has the table's partition key, by the deadline `until`.
     ///
-    /// [`Write::Create`] leaves an item alone that has the key already;
-    /// [`Write::Replace`] replaces it. Either way the table then holds exactly
-    /// one item under the key. Where the call fails, it may hold this one: to put
-    /// it again is harmless.
+    /// [`Write::Create`] does not replace an item that has the key; [`Write::Replace`]
+    /// does. Either way, the table then has exactly one item with the key. If the call
+    /// fails, that may be this item; putting it again is safe.
     fn put<'a>(
         &'a self,
         table: &'a Table,
@@ -35,11 +33,11 @@ pub trait ItemStore: Send + Sync {
     ) -> BoxFuture<'a, Put>;
 }
 
-/// A store whose items can be read: for the command line. The trigger only writes.
+/// A store whose items can be read, for the command line. The trigger only writes.
 #[cfg(feature = "cli")]
 pub trait ItemReader: ItemStore {
-    /// How the item under this one's partition key compares to it; none if there
-    /// is no item.
+    /// Compares the stored item that has this item's partition key; `None` if there is
+    /// no such item.
     fn compare<'a>(
         &'a self,
         table: &'a Table,
@@ -47,8 +45,8 @@ pub trait ItemReader: ItemStore {
         until: Instant,
     ) -> BoxFuture<'a, Option<Existing>>;
 
-    /// Some partition keys of a table, at most `limit`: the first ones, or those
-    /// after `after`, in an order of the store's own.
+    /// Lists at most `limit` partition keys of a table, in the store's own order: the
+    /// first ones, or those after `after`.
     fn keys<'a>(
         &'a self,
         table: &'a Table,
@@ -57,39 +55,39 @@ pub trait ItemReader: ItemStore {
     ) -> BoxFuture<'a, Keys>;
 }
 
-/// Some partition keys of a table.
+/// A page of a table's partition keys.
 #[cfg(feature = "cli")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Keys {
-    /// The keys.
+    /// The keys, in the store's order.
     pub keys: Vec<String>,
-    /// The last one, if there may be more after it.
+    /// The last key, if there may be more after it.
     pub next: Option<String>,
 }
 
 /// What a put did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Put {
-    /// The item is written.
+    /// The item was written.
     Written,
-    /// An item has the key already; nothing was written.
+    /// An item already has the key; nothing was written.
     AlreadyThere(Existing),
 }
 
-/// The item that has the key already.
+/// How an existing item compares to the item that was put.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Existing {
-    /// It is the very item that was to be written: an earlier attempt wrote it,
-    /// perhaps without an answer.
+    /// The items are identical: an earlier attempt wrote the item, perhaps without
+    /// receiving the answer.
     Same,
-    /// It is another one, which differs in these attributes, by name.
+    /// The items differ in the attributes with these names.
     Different(Vec<String>),
-    /// The store does not say.
+    /// The store did not return the existing item.
     Unknown,
 }
 
 impl Existing {
-    /// How the item that is there differs from the one that was to be written.
+    /// Compares an existing item with the one that was put.
     pub(crate) fn compare<V>(
         there: &BTreeMap<String, V>,
         item: &BTreeMap<String, V>,
@@ -110,62 +108,43 @@ impl Existing {
     }
 }
 
-/// Why an item was not written or read. No text here holds a value of the item's.
+/// Why an item was not written or read. No text contains a value of the item's.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the texts and the names say it")]
 pub enum StoreError {
     /// The table does not exist.
     #[error("the table {table} does not exist in {region}")]
-    NoTable {
-        /// The table.
-        table: String,
-        /// Where it was looked for.
-        region: String,
-    },
-    /// Nobody, or somebody who may not do that there.
+    NoTable { table: String, region: String },
+    /// No credentials, or credentials without the permission.
     #[error(
-        "{action} on the table {table} in {region} is not allowed ({code}): the role needs dynamodb:{action} on it"
+        "access to the table {table} in {region} is denied ({code}). Allow dynamodb:{action} on it"
     )]
     AccessDenied {
-        /// The permission that is missing.
         action: &'static str,
-        /// The table.
         table: String,
-        /// Its region.
         region: String,
-        /// DynamoDB's error code.
         code: String,
     },
-    /// Too many requests, for longer than we may wait.
+    /// Too many requests, until the deadline.
     #[error("the table {table} in {region} is throttled ({code})")]
     Throttled {
-        /// The table.
         table: String,
-        /// Its region.
         region: String,
-        /// DynamoDB's error code.
         code: String,
     },
-    /// The item does not fit the table: a key of another name or type, say.
+    /// The item does not fit the table, for example its key has another name or type.
     #[error(
-        "DynamoDB refused the item for the table {table} in {region} ({code}): does `key.attribute` name its partition key, and is its type S?"
+        "DynamoDB rejected the item for the table {table} in {region} ({code}). Does `key.attribute` name the table's partition key, and is the key's type S?"
     )]
     Refused {
-        /// The table.
         table: String,
-        /// Its region.
         region: String,
-        /// DynamoDB's error code.
         code: String,
     },
     /// The store did not answer in time.
     #[error("the table {table} in {region} did not answer in time")]
-    Timeout {
-        /// The table.
-        table: String,
-        /// Its region.
-        region: String,
-    },
-    /// The store did not answer, or with an error of its own.
+    Timeout { table: String, region: String },
+    /// The store did not answer, or failed.
     #[error("the store failed")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
 }
@@ -183,7 +162,7 @@ impl StoreError {
         }
     }
 
-    /// Whether the same put may well succeed later, with nothing mended by hand.
+    /// Whether the error is transient, so that a later attempt may succeed.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Throttled { .. } | Self::Timeout { .. } | Self::Unavailable(_) => true,

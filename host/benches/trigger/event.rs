@@ -1,12 +1,12 @@
-//! The users who sign up: each one another, so that nothing can be kept from
-//! one event for the next.
+//! The users who sign up. Each event is another user's, so that nothing can be cached from
+//! one event to the next.
 
 use serde_json::{Value, json};
 
 pub(crate) const REGION: &str = "ap-northeast-1";
 pub(crate) const TABLE: &str = "User";
 
-/// A Post Confirmation event as Lambda would hand it out.
+/// A Post Confirmation event, as Lambda would hand it out.
 pub(crate) struct Event {
     pub(crate) request_id: String,
     pub(crate) raw: String,
@@ -52,7 +52,7 @@ impl Event {
         }
     }
 
-    /// The event itself must come back.
+    /// Checks that the answer is the event itself.
     pub(crate) fn check_answer(&self, answer: &[u8]) -> Result<(), String> {
         // The plain handler writes the fields in another order.
         let same = answer == self.raw.as_bytes()
@@ -61,11 +61,11 @@ impl Event {
         same.then_some(()).ok_or_else(wrong)
     }
 
-    /// The user's id and email must have been put, and nothing else.
+    /// Checks that the user's id and email were put, and nothing else.
     pub(crate) fn check_put(&self, request: &Value) -> Result<(), String> {
         let expected = json!({"id": {"S": self.user_name}, "email": {"S": self.email}});
         let right = request["TableName"] == TABLE && request["Item"] == expected;
-        let wrong = || format!("{} put something else: {request}", self.request_id);
+        let wrong = || format!("{} put a wrong item: {request}", self.request_id);
         right.then_some(()).ok_or_else(wrong)
     }
 }

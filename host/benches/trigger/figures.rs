@@ -1,17 +1,17 @@
-//! Medians, and the tables that they end in.
+//! Medians, percentiles and tables.
 
 use std::fmt::{self, Display};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-/// The middle one: on a noisy machine the mean says more about the noise.
+/// The median. On a noisy machine, it is less affected by the noise than the mean.
 pub(crate) fn median<T: Copy + PartialOrd>(mut values: Vec<T>) -> T {
     values.sort_unstable_by(|one, other| one.partial_cmp(other).expect("no NaN"));
     values[values.len() / 2]
 }
 
-/// The value below which so many percent of the sorted ones lie.
+/// The value below which this percentage of the sorted values lies.
 pub(crate) fn percentile(sorted: &[Duration], percent: usize) -> Duration {
     sorted[(sorted.len() * percent / 100).min(sorted.len() - 1)]
 }
@@ -24,14 +24,14 @@ pub(crate) struct Sides {
 }
 
 impl Sides {
-    /// How many times the other side's, by the medians.
+    /// The ratio of the sides' medians.
     pub(crate) fn ratio(&self) -> f64 {
         let other = median(self.other.clone());
         median(self.this.clone()).as_secs_f64() / other.as_secs_f64()
     }
 
-    /// The same, round by round: what slows the machine down for a while slows
-    /// both sides of a round.
+    /// The median of the rounds' ratios. What slows the machine down for a while slows both
+    /// sides of a round.
     pub(crate) fn ratio_of_pairs(&self) -> f64 {
         let pairs = self.this.iter().zip(&self.other);
         median(
@@ -42,7 +42,7 @@ impl Sides {
     }
 }
 
-/// A table in Markdown, with its figures for machines beside it.
+/// A table in Markdown, and its figures as JSON.
 pub(crate) struct Table {
     lines: Vec<String>,
     json: Vec<Value>,
@@ -57,7 +57,7 @@ impl Table {
         }
     }
 
-    /// A row of cells, and what it says in numbers.
+    /// Adds a row of cells, and its figures.
     pub(crate) fn row(&mut self, cells: &[String], numbers: Value) {
         self.lines.push(format!("| {} |", cells.join(" | ")));
         let mut row = json!({"what": cells[0]});
@@ -67,7 +67,7 @@ impl Table {
         self.json.push(row);
     }
 
-    /// A row on both sides' times; the names are for machines.
+    /// Adds a row with both sides' times. The names are for JSON.
     pub(crate) fn times(
         &mut self,
         what: &str,
@@ -77,7 +77,7 @@ impl Table {
     ) {
         let (ratio, pairs) = (sides.ratio(), sides.ratio_of_pairs());
         let target = target.map(|most| Target {
-            text: format!("{most:.2} times"),
+            text: format!("a ratio of {most:.2}"),
             met: pairs <= most,
         });
         let cells = [
@@ -108,13 +108,13 @@ impl Display for Table {
     }
 }
 
-/// What a row should not exceed.
+/// The most that a row should have.
 pub(crate) struct Target {
     pub(crate) text: String,
     pub(crate) met: bool,
 }
 
-/// A row's last cell; what misses its target is marked.
+/// A row's last cell. A missed target is marked.
 pub(crate) fn text(target: Option<&Target>) -> String {
     target.map_or_else(String::new, |Target { text, met }| {
         let over = if *met { "" } else { ", **over**" };
@@ -126,7 +126,7 @@ pub(crate) fn micros(time: Duration) -> f64 {
     time.as_secs_f64() * 1e6
 }
 
-/// A time in the unit that suits it.
+/// Formats a time with a suitable unit.
 pub(crate) fn time(time: Duration) -> String {
     let micros = micros(time);
     if micros < 1.0 {
@@ -148,7 +148,7 @@ fn spread(times: &[Duration]) -> String {
 }
 
 pub(crate) fn mib(bytes: u64) -> f64 {
-    // A process holds far less than 2^52 bytes.
+    // A process has far less than 2^52 bytes.
     #[expect(clippy::cast_precision_loss, reason = "a process is smaller")]
     let bytes = bytes as f64;
     bytes / f64::from(1 << 20)

@@ -1,4 +1,4 @@
-//! The library's own parts, without a network or another process.
+//! Measures the library's parts, without a network or another process.
 
 use std::error::Error;
 use std::fs;
@@ -22,30 +22,29 @@ use tokio::time::Instant as Until;
 use crate::event::{Event, TABLE, pool};
 use crate::figures::median;
 
-/// "Ten thousand pools in one host."
 pub(crate) const MANY: usize = 10_000;
 
-/// Time for each, medians of rounds.
+/// The time of each part: the median of the rounds.
 pub(crate) struct InProcess {
-    /// The engine with its clock, and the default plugin loaded.
+    /// Starting the engine with its clock, and loading the default plugin.
     pub(crate) start: Duration,
-    /// A fresh instance, the mapping, and the checks of its item.
+    /// A fresh instance, the mapping, and the checks of the item.
     pub(crate) sandbox: Duration,
-    /// A pool's file, read at its first event.
+    /// Reading a pool's file at its first event.
     pub(crate) first_lookup: Duration,
     pub(crate) lookup: Pair,
-    /// The whole event path but for DynamoDB.
+    /// The event path without DynamoDB.
     pub(crate) event: Pair,
 }
 
-/// With one pool, and with [`MANY`].
+/// The time with one pool or plugin, and with many.
 #[derive(Clone, Copy)]
 pub(crate) struct Pair {
     pub(crate) one: Duration,
     pub(crate) many: Duration,
 }
 
-/// Writes the config of so many pools, each with the plugin that it is given.
+/// Writes the configs of this number of pools, each with the plugin that `plugin` returns.
 pub(crate) fn write_pools(
     folder: &Path,
     pools: usize,
@@ -67,7 +66,7 @@ pub(crate) fn write_pools(
     Ok(())
 }
 
-/// Measures all, in so many rounds, with scratch space in `folder`.
+/// Measures all parts in this number of rounds, with temporary files in `folder`.
 pub(crate) fn measure(folder: &Path, rounds: usize) -> Result<InProcess, Box<dyn Error>> {
     let one = folder.join("one");
     let many = folder.join("many");
@@ -122,7 +121,7 @@ fn sandbox(folder: &Path, rounds: usize) -> Result<Duration, Box<dyn Error>> {
                 .run(event, received, &config.settings, &config.limits)
                 .mapping?
             else {
-                return Err("the default plugin skips nobody".into());
+                return Err("the default plugin skipped a user".into());
             };
             let item = fields.into_item()?;
             let key = config.partition_key(event);
@@ -133,7 +132,7 @@ fn sandbox(folder: &Path, rounds: usize) -> Result<Duration, Box<dyn Error>> {
     })
 }
 
-/// The first lookup of a pool; then the later ones, with one pool and with many.
+/// Measures the first lookup of a pool, then later ones, with one pool and with many.
 fn lookups(one: &Path, many: &Path, rounds: usize) -> Result<(Duration, Pair), Box<dyn Error>> {
     let ids = (0..MANY)
         .map(|n| UserPoolId::parse(&pool(n)))
@@ -164,7 +163,7 @@ fn lookups(one: &Path, many: &Path, rounds: usize) -> Result<(Duration, Pair), B
     Ok((median(first), pair))
 }
 
-/// The whole event path, with one pool and with many, in turn.
+/// Measures the event path with one pool and with many, in alternating rounds.
 fn events(one: &Path, many: &Path, rounds: usize) -> Result<Pair, Box<dyn Error>> {
     const EVENTS: u32 = 2000;
     let runtime = runtime()?;
@@ -176,7 +175,7 @@ fn events(one: &Path, many: &Path, rounds: usize) -> Result<Pair, Box<dyn Error>
         ))
     };
     let (one, many) = (host(one)?, host(many)?);
-    // Another user each time, in the same pool or in others.
+    // Each event is another user's, in the same pool or in others.
     let same: Vec<_> = (0..MANY).map(|n| Event::new(&pool(0), n)).collect();
     let others: Vec<_> = shuffled().map(|n| Event::new(&pool(n), n)).collect();
     handle(&runtime, &one, &same)?;
@@ -215,7 +214,7 @@ pub(crate) fn handle(
     Ok(())
 }
 
-/// Takes every item and keeps none.
+/// Accepts every item and writes nothing.
 pub(crate) struct Nowhere;
 
 impl ItemStore for Nowhere {
@@ -224,7 +223,7 @@ impl ItemStore for Nowhere {
     }
 }
 
-/// The median of rounds of the time for one of so many.
+/// The time of one of `many` operations per round: the median of the rounds.
 fn per_one(
     rounds: usize,
     many: u32,
@@ -241,8 +240,8 @@ fn per_one(
     Ok(median(times))
 }
 
-/// Every number below [`MANY`], in no order, but the same one each time: steps
-/// of a length that shares no factor with it.
+/// All numbers below [`MANY`] in a shuffled order that is always the same: steps of a
+/// length that shares no factor with `MANY`.
 pub(crate) fn shuffled() -> impl Iterator<Item = usize> {
     (0..MANY).map(|n| n * 7919 % MANY)
 }

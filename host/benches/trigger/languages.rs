@@ -1,6 +1,5 @@
-//! A plugin in each language: what it is made of, and what an event costs in it.
-//! The built-in ones are always there; those in other languages are as `.ci/kits`
-//! builds them.
+//! Measures a plugin in each language: its size, and the cost of an event. The built-in
+//! plugins are always measured; the others are those that `.ci/kits` builds.
 
 use std::error::Error;
 use std::fs;
@@ -20,7 +19,7 @@ use crate::releases;
 
 const EVENT: &[u8] = include_bytes!("../../tests/events/custom-attributes.json");
 
-/// Six keys, of which none is a plain copy but the first and the last.
+/// Six keys; only the first and the last are plain copies.
 const FIELDS: &str = r#"
     [item]
     id    = "user.name"
@@ -31,7 +30,7 @@ const FIELDS: &str = r#"
     since = "user.time"
 "#;
 
-/// The plugins' folders, and what a row calls them.
+/// The plugins' folders, and their names in the table.
 const PLUGINS: [(&str, &str); 6] = [
     ("default", "`default`, in Rust"),
     ("fields", "`fields`, six keys"),
@@ -41,14 +40,14 @@ const PLUGINS: [(&str, &str); 6] = [
     ("python", "Python"),
 ];
 
-/// Measures all, in so many rounds, with scratch space in `folder`.
+/// Measures all plugins in this number of rounds, with temporary files in `folder`.
 pub(crate) fn measure(folder: &Path, rounds: usize) -> Result<Table, Box<dyn Error>> {
     let mut table = Table::new(&[
         "plugin",
         "component",
         "machine code",
         "compiling",
-        "load from its file",
+        "load from file",
         "an event, fresh instance",
         "memory",
         "target",
@@ -65,7 +64,7 @@ pub(crate) fn measure(folder: &Path, rounds: usize) -> Result<Table, Box<dyn Err
                 let seen = Seen::of(&loader, &files, &component, &settings, rounds)?;
                 seen.row(&mut table, what, name == "fields");
             }
-            Err(error) => eprintln!("left out, {what}: {}: {error}", component(name).display()),
+            Err(error) => eprintln!("skipped {what}: {}: {error}", component(name).display()),
         }
     }
     Ok(table)
@@ -81,7 +80,7 @@ fn component(name: &str) -> PathBuf {
     }
 }
 
-/// What was seen of one plugin.
+/// The results of one plugin.
 struct Seen {
     component: u64,
     code: u64,
@@ -113,7 +112,7 @@ impl Seen {
         incoming.verify()?;
         files.keep(incoming)?;
         let load = || -> Result<_, Box<dyn Error>> {
-            let kept = files.get(code_digest).ok_or("a file was not kept")?;
+            let kept = files.get(code_digest).ok_or("a file was not cached")?;
             Ok(loader.load(name.clone(), digest, &kept)?)
         };
         let plugin = load()?;

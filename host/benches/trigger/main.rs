@@ -1,19 +1,18 @@
-//! `bootstrap` beside a plain `lambda_runtime` handler that does the same for
-//! one pool by hand; `bootstrap` as it looks for newer configs and plugins, and
-//! with a thousand plugins; then the library's own parts, and a plugin in each
+//! Compares `bootstrap` with a plain `lambda_runtime` handler that does the same for one
+//! pool, written by hand. Also measures `bootstrap` while it refreshes configs and
+//! plugins and with a thousand plugins, the library's parts, and a plugin in each
 //! language.
 //!
 //! ```text
-//! cargo bench --bench trigger                   # four minutes, once built
+//! cargo bench --bench trigger                   # four minutes after the build
 //! cargo bench --bench trigger -- --quick        # fewer rounds
 //! cargo bench --bench trigger -- --json
 //! ```
 //!
-//! Both functions are built as they are deployed and run as processes behind
-//! the same stub of the Runtime API and `DynamoDB`, in turn, round by round.
-//! Every answer and every item is checked; a wrong one ends the benchmark. The
-//! stub speaks plain HTTP: with TLS both sides would take longer by the same.
-//! Needs Linux, for `/proc`, and had better have `taskset`.
+//! Both functions are built as they are deployed. They run as processes in alternating
+//! rounds, against the same stub of the Runtime API and `DynamoDB`. Every answer and every
+//! item is checked; a wrong one fails the benchmark. The stub speaks plain HTTP: TLS would
+//! add the same time to both sides. Requires Linux, for `/proc`; `taskset` is recommended.
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
@@ -51,7 +50,7 @@ use process::Function;
 use published::PLUGINS;
 use tokio::runtime::Handle;
 
-/// How much is measured.
+/// The number of rounds and events.
 struct Effort {
     cold_rounds: usize,
     warm_rounds: usize,
@@ -91,16 +90,20 @@ fn run() -> Result<(), Box<dyn Error>> {
         match option.as_str() {
             "--quick" => effort = QUICK,
             "--json" => as_json = true,
-            // Cargo's own.
+            // Cargo passes this option.
             "--bench" => {}
-            _ => return Err(format!("{option}: there are --quick and --json").into()),
+            _ => {
+                return Err(
+                    format!("unknown option {option}; the options are --quick and --json").into(),
+                );
+            }
         }
     }
     let folder = tempfile::tempdir()?;
     let poolhook = Function::bootstrap(folder.path())?;
     let plain = Function::plain_handler(folder.path())?;
     let pinned = pin()?;
-    // The stub has a thread of its own, so that it answers while this one waits.
+    // The stub runs on a thread of its own, so that it answers while this one waits.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -139,7 +142,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The two functions, in turn.
+/// Measures the two functions in alternating rounds.
 fn processes(
     folder: &Path,
     stub: &Handle,
@@ -147,12 +150,12 @@ fn processes(
     plain: &Function,
     effort: &Effort,
 ) -> Result<Table, Box<dyn Error>> {
-    /// For machines.
+    /// The sides' names in JSON.
     const SIDES: [&str; 2] = ["poolhook", "plain"];
     in_process::write_pools(&folder.join("config"), 1, |_| None)?;
     let mut cold = Sides::default();
     eprintln!("cold: {} rounds", effort.cold_rounds);
-    // The first round reads the programs from the disk.
+    // An extra first round, which reads the programs from disk.
     poolhook.cold(stub, 0)?;
     plain.cold(stub, 0)?;
     for n in 0..effort.cold_rounds {
@@ -179,10 +182,10 @@ fn processes(
     }
 
     let mut table = Table::new(&[
-        "median (least to most)",
+        "median (min to max)",
         "poolhook",
         "plain handler",
-        "ratio (of pairs)",
+        "ratio (paired)",
         "target",
     ]);
     table.times(
@@ -202,7 +205,7 @@ fn processes(
     let (bytes, plain_bytes) = (mib(poolhook.bytes()?), mib(plain.bytes()?));
     table.row(
         &[
-            "size of the program".to_owned(),
+            "binary size".to_owned(),
             format!("{bytes:.1} MiB"),
             format!("{plain_bytes:.1} MiB"),
             format!("{:+.1} MiB", bytes - plain_bytes),
@@ -236,7 +239,7 @@ fn memory(table: &mut Table, poolhook: u64, plain: u64) {
 
 fn in_process(parts: &InProcess) -> Table {
     const SANDBOX: Duration = Duration::from_micros(40);
-    /// What still counts as flat: the caches of the CPU hold one pool, not all.
+    /// The ratio that still counts as flat: CPU caches hold one pool's data, not all pools'.
     const FLAT: f64 = 1.1;
     let InProcess {
         start,
@@ -263,10 +266,10 @@ fn in_process(parts: &InProcess) -> Table {
     };
     row("lookup of a pool's config", lookup, None);
     let flat = Target {
-        text: format!("{FLAT} times with {MANY} pools"),
+        text: format!("{FLAT} times as long with {MANY} pools"),
         met: event.many.as_secs_f64() <= event.one.as_secs_f64() * FLAT,
     };
-    row("an event, all but DynamoDB", event, Some(&flat));
+    row("an event without DynamoDB", event, Some(&flat));
     let mut row = |what: &str, took, target: Option<&Target>| {
         let cells = [what.to_owned(), time(took), String::new(), text(target)];
         let numbers = json!({
@@ -275,23 +278,27 @@ fn in_process(parts: &InProcess) -> Table {
         });
         table.row(&cells, numbers);
     };
-    row("first lookup, which reads the file", first_lookup, None);
+    row(
+        "first lookup of a pool's config, from its file",
+        first_lookup,
+        None,
+    );
     let target = Target {
         text: time(SANDBOX),
         met: sandbox <= SANDBOX,
     };
     row(
-        "the sandbox: fresh instance, mapping, checks",
+        "sandbox: fresh instance, mapping, checks",
         sandbox,
         Some(&target),
     );
-    row("start: engine and default plugin", start, None);
+    row("startup: engine and default plugin", start, None);
     table
 }
 
-/// Keeps this thread, and all that it starts from now on, on one CPU: what it
-/// costs to wake another CPU is much, varies, and says nothing of the functions.
-/// A small Lambda has less than one CPU anyway. False where there is no `taskset`.
+/// Keeps this thread, and all that it starts from now on, on one CPU. Waking another CPU
+/// takes long, varies, and is not the functions' cost. A small Lambda function has less
+/// than one CPU anyway. Returns `false` without `taskset`.
 fn pin() -> Result<bool, Box<dyn Error>> {
     let status = fs::read_to_string("/proc/self/status")?;
     let cpu = status
@@ -306,7 +313,7 @@ fn pin() -> Result<bool, Box<dyn Error>> {
     Ok(pinned.is_ok_and(|taskset| taskset.status.success()))
 }
 
-/// What it was measured on: the reader compares ratios, not times.
+/// Describes the machine. Ratios are comparable between machines; times are not.
 fn machine(pinned: bool) -> Result<String, Box<dyn Error>> {
     let cpu = fs::read_to_string("/proc/cpuinfo")?;
     let cpu = cpu

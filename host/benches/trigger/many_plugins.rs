@@ -1,6 +1,6 @@
-//! `bootstrap` with a thousand plugins: what it holds in memory, where the budget
-//! is enough for all of them, and where it is enough for a tenth; and what an
-//! event of one of ten thousand pools costs, beside the same with one plugin.
+//! `bootstrap` with a thousand plugins: its memory if the budget is enough for all of them
+//! or for a tenth, and the cost of an event of one of ten thousand pools, compared with
+//! one plugin.
 
 use std::error::Error;
 use std::fs;
@@ -17,18 +17,18 @@ use crate::process::{Function, Holds};
 use crate::published::PLUGINS;
 use crate::releases::{plugin, publish};
 
-/// What was seen with one budget.
+/// The results with one budget.
 struct Seen {
     budget: u64,
-    /// Before: with one plugin.
+    /// With one plugin.
     one: Holds,
-    /// After all have served.
+    /// After all plugins have run.
     all: Holds,
-    /// CPU time for each event with all.
+    /// CPU time per event with all plugins.
     cpu: Duration,
 }
 
-/// Measures both; the events in so many rounds of so many.
+/// Measures memory, and events in this number of rounds of this number of events.
 pub(crate) fn measure(
     folder: &Path,
     runtime: &Handle,
@@ -42,7 +42,7 @@ pub(crate) fn measure(
         let config = folder.join(name);
         write_pools(&config, PLUGINS, |n| Some(plugin(n)))?;
         let function = configured(poolhook, &config, &blobs, budget)?;
-        // Every one of them once more, and each answer and item is checked.
+        // Every plugin runs once more, and each answer and item is checked.
         let events = u32::try_from(PLUGINS)?;
         let one = function.warm(runtime, 1)?;
         let mut all = function.warm(runtime, PLUGINS)?;
@@ -63,7 +63,7 @@ pub(crate) fn measure(
         let cells = [what.to_owned(), cell, tenth_cell, String::new()];
         table.row(&cells, json!({"allFit": all, "tenthFits": tenth}));
     };
-    row("of it, not mapped from files, for each plugin", &|seen| {
+    row("of it not mapped from files, per plugin", &|seen| {
         let more = seen.all.own_memory.saturating_sub(seen.one.own_memory);
         let kib = mib(more) * 1024.0 / PLUGINS as f64;
         (format!("{kib:.1} KiB"), kib)
@@ -85,8 +85,8 @@ pub(crate) fn measure(
     Ok([table, events(runtime, &one, &many, rounds)?])
 }
 
-/// What an event costs where each of [`MANY`] pools has one plugin, and where each
-/// has one of [`PLUGINS`], in turn.
+/// Measures an event if all of [`MANY`] pools have one plugin, and if they have
+/// [`PLUGINS`], in alternating rounds.
 fn events(
     runtime: &Handle,
     one: &Function,
@@ -100,10 +100,10 @@ fn events(
         cpu.other.push(one.round(events)?.cpu);
     }
     let columns = [
-        "10000 pools: median (least to most)",
+        "10,000 pools: median (min to max)",
         &format!("{PLUGINS} plugins"),
         "1 plugin",
-        "ratio (of pairs)",
+        "ratio (paired)",
         "target",
     ];
     let mut table = Table::new(&columns);
@@ -111,7 +111,7 @@ fn events(
     Ok(table)
 }
 
-/// The function with a config, plugins, and memory for them.
+/// The function with this config, these plugins, and this memory budget.
 fn configured(
     poolhook: &Function,
     config: &Path,
@@ -137,7 +137,7 @@ fn memory(table: &mut Table, all: &Seen, tenth: &Seen) {
     };
     let cell = |seen: &Seen| format!("{:.1} MiB", mib(more(seen)));
     let cells = [
-        "memory, more than with one plugin".to_owned(),
+        "memory in addition to that with one plugin".to_owned(),
         cell(all),
         cell(tenth),
         text(Some(&target)),

@@ -1,10 +1,10 @@
-//! What a team would write by hand without poolhook: one pool, one table, one
-//! fixed mapping. The benchmark runs it beside `bootstrap`.
+//! What a team would write by hand without poolhook: a handler for one pool, one table and
+//! one fixed mapping. The benchmark compares `bootstrap` with it.
 //!
-//! It is set up as `bootstrap` is: the same runtime, the same SDK with the same
-//! timeouts, the same conditional write, one log line an event. What differs
-//! is what poolhook adds.
-#![allow(clippy::print_stdout, reason = "Lambda's log is what we print")]
+//! Its setup is the same as `bootstrap`'s: the same runtime, the same SDK with similar
+//! timeouts, the same conditional write, one log line per event. The rest is what poolhook
+//! adds.
+#![allow(clippy::print_stdout, reason = "Lambda logs what the process prints")]
 
 use std::time::Duration;
 

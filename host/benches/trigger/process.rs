@@ -1,5 +1,5 @@
-//! The two functions as processes: built as they are deployed, started as
-//! Lambda starts them, measured from outside.
+//! The two functions as processes: built as they are deployed, started as Lambda starts
+//! them, and measured from outside.
 
 use std::error::Error;
 use std::fs::{self, File};
@@ -13,27 +13,27 @@ use serde_json::Value;
 use crate::event::{Event, REGION, TABLE, pool};
 use crate::stub::{Stub, Timing};
 
-/// How long a process may go on working after its answer, before it is measured.
+/// The time for a process to finish its work after an answer, before it is measured.
 const SETTLE: Duration = Duration::from_millis(20);
 
 /// A function to measure.
 #[derive(Clone)]
 pub(crate) struct Function {
     binary: PathBuf,
-    /// Its scratch space, in which each folder is a bucket of S3's too.
+    /// The folder for temporary files. Each of its folders is also an S3 bucket.
     folder: PathBuf,
     config: String,
     blobs: Option<String>,
 }
 
 impl Function {
-    /// `bootstrap` with the features that are deployed, no others: cargo would
-    /// build the one of `cargo bench` with the compiler in it.
+    /// `bootstrap` with only the deployed features. The build that `cargo bench` makes would
+    /// contain the compiler.
     pub(crate) fn bootstrap(folder: &Path) -> Result<Self, Box<dyn Error>> {
         Self::build(&["--bin", "bootstrap"], folder)
     }
 
-    /// The plain handler, built in the same way.
+    /// The plain handler, built with the same options.
     pub(crate) fn plain_handler(folder: &Path) -> Result<Self, Box<dyn Error>> {
         Self::build(&["--example", "plain-handler"], folder)
     }
@@ -54,7 +54,7 @@ impl Function {
         if !built.status.success() {
             return Err(format!("cargo: {}", built.status).into());
         }
-        // Of all that cargo reports, one artifact is a program: the one asked for.
+        // Only one of the artifacts that cargo reports is a program: the requested one.
         let binary = String::from_utf8(built.stdout)?
             .lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok())
@@ -71,8 +71,8 @@ impl Function {
         })
     }
 
-    /// The same with another config, and with published plugins: each a folder,
-    /// or `s3://` and the name of a folder in its scratch space.
+    /// The same function with another config and with published plugins. Each is a folder,
+    /// or `s3://` and the name of a folder in the temporary files.
     pub(crate) fn with(&self, config: String, blobs: String) -> Self {
         Self {
             config,
@@ -81,12 +81,12 @@ impl Function {
         }
     }
 
-    /// The size of the program, in bytes.
+    /// The size of the binary, in bytes.
     pub(crate) fn bytes(&self) -> Result<u64, Box<dyn Error>> {
         Ok(fs::metadata(&self.binary)?.len())
     }
 
-    /// From the start of a new process to its first answer.
+    /// Measures the time from a process's start to its first answer.
     pub(crate) fn cold(
         &self,
         runtime: &tokio::runtime::Handle,
@@ -101,12 +101,12 @@ impl Function {
             .collect(&event)
             .map_err(|error| process.with_log(&*error))?;
         let [Timing { answered, .. }] = timings[..] else {
-            return Err("one event, one answer".into());
+            return Err("expected one answer to one event".into());
         };
         Ok(answered - started)
     }
 
-    /// A process that has answered its first events, of as many pools in turn.
+    /// Starts a process and lets it answer its first events, from each of `pools` pools in turn.
     pub(crate) fn warm(
         &self,
         runtime: &tokio::runtime::Handle,
@@ -161,7 +161,7 @@ impl Function {
     }
 }
 
-/// A process, ended with this value.
+/// A process, which is killed on drop.
 struct Process {
     child: Child,
     log: PathBuf,
@@ -219,26 +219,26 @@ pub(crate) struct Warm {
     pools: usize,
 }
 
-/// What a process holds.
+/// The memory and files of a process.
 #[derive(Clone, Copy)]
 pub(crate) struct Holds {
-    /// In bytes, the files included that it has mapped and used.
+    /// Resident memory in bytes, including mapped files.
     pub(crate) memory: u64,
-    /// In bytes, without those.
+    /// Resident memory in bytes, without mapped files.
     pub(crate) own_memory: u64,
     pub(crate) open_files: usize,
 }
 
-/// What a number of events cost.
+/// The cost of a round of events.
 pub(crate) struct Round {
-    /// CPU time for each event.
+    /// CPU time per event.
     pub(crate) cpu: Duration,
-    /// From handing an event out to its answer; sorted.
+    /// The times from handing out an event to its answer, sorted.
     pub(crate) latency: Vec<Duration>,
 }
 
 impl Warm {
-    /// Lets it answer so many events, one after the other.
+    /// Lets the process answer this number of events, one after the other.
     pub(crate) fn round(&mut self, events: u32) -> Result<Round, Box<dyn Error>> {
         let first = self.events;
         self.events += events as usize;
@@ -256,12 +256,12 @@ impl Warm {
         Ok(Round { cpu, latency })
     }
 
-    /// The most memory that it ever held, in bytes.
+    /// The process's peak memory, in bytes.
     pub(crate) fn peak_memory(&self) -> Result<u64, Box<dyn Error>> {
         self.process.memory("VmHWM")
     }
 
-    /// What it holds now.
+    /// The process's current memory and files.
     pub(crate) fn holds(&self) -> Result<Holds, Box<dyn Error>> {
         Ok(Holds {
             memory: self.process.memory("VmRSS")?,
@@ -270,12 +270,12 @@ impl Warm {
         })
     }
 
-    /// Lets so much time pass from an answer to the next event.
+    /// Sets the time from an answer to the next event.
     pub(crate) fn pause(&self, pause: Duration) {
         self.stub.pause(pause);
     }
 
-    /// How often S3 has told it that nothing has changed.
+    /// The number of S3's answers that an object has not changed.
     pub(crate) fn unchanged(&self) -> usize {
         self.stub.unchanged()
     }

@@ -1,5 +1,5 @@
-//! Published plugins in this process: what loading one takes, and what an event
-//! costs where each pool has another one.
+//! Measures published plugins in this process: loading one, and an event where each pool
+//! has another one.
 
 use std::error::Error;
 use std::fs;
@@ -25,21 +25,20 @@ use crate::in_process::{MANY, Nowhere, Pair, handle, open, runtime, shuffled, wr
 use crate::quickjs;
 use crate::releases::{RUST, plugin, publish};
 
-/// "A thousand plugins in one host."
 pub(crate) const PLUGINS: usize = 1000;
 
-/// What loading one plugin takes.
+/// The time to load one plugin.
 struct Load {
     what: String,
-    /// From the store's bytes: compared with their digest, kept in a file, mapped
-    /// and linked.
+    /// From the store's bytes: the digest is verified, and the file is written, mapped and
+    /// linked.
     first: Duration,
-    /// From the file that was kept.
+    /// From the cached file.
     again: Duration,
     most: Duration,
 }
 
-/// Measures all, in so many rounds, with scratch space in `folder`.
+/// Measures loads and events in this number of rounds, with temporary files in `folder`.
 pub(crate) fn measure(folder: &Path, rounds: usize) -> Result<[Table; 2], Box<dyn Error>> {
     let mut loads = Table::new(&[
         "loading a published plugin",
@@ -60,13 +59,13 @@ pub(crate) fn measure(folder: &Path, rounds: usize) -> Result<[Table; 2], Box<dy
             Duration::from_millis(5),
         )?,
         Err(why) => {
-            eprintln!("left out, loading a plugin in JavaScript: {why}");
+            eprintln!("skipped loading a plugin in JavaScript: {why}");
             left_out(&mut loads, "JavaScript on QuickJS", &why);
         }
     }
 
     let many = format!("{PLUGINS} plugins");
-    let mut events = Table::new(&["10000 pools, in-process", "1 plugin", &many, "target"]);
+    let mut events = Table::new(&["10,000 pools, in-process", "1 plugin", &many, "target"]);
     event_row(&mut events, pair(folder, rounds)?);
     Ok([loads, events])
 }
@@ -82,7 +81,7 @@ fn load(
     let artifact = precompile(component)?;
     let (name, component, digest) = (plugin(0), Sha256::of(component), Blake3::of(&artifact));
     let (mut first, mut again) = (Vec::new(), Vec::new());
-    // The first round warms up.
+    // An extra first round warms up.
     for _ in 0..=rounds {
         if folder.exists() {
             fs::remove_dir_all(folder)?;
@@ -98,7 +97,7 @@ fn load(
         drop(verified);
 
         let started = Instant::now();
-        let kept = files.get(digest).ok_or("a file was not kept")?;
+        let kept = files.get(digest).ok_or("a file was not cached")?;
         black_box(loader.load(name.clone(), component, &kept)?);
         again.push(started.elapsed());
     }
@@ -143,13 +142,13 @@ fn left_out(table: &mut Table, what: &str, why: &str) {
         what.to_owned(),
         String::new(),
         String::new(),
-        format!("left out: {why}"),
+        format!("skipped: {why}"),
     ];
     table.row(&cells, json!({"leftOut": why}));
 }
 
-/// The whole event path but for `DynamoDB`, for as many pools: all with one
-/// plugin, and each with one of many; in turn.
+/// Measures the event path without `DynamoDB` for many pools: all with one plugin, and
+/// each with one of many plugins, in alternating rounds.
 fn pair(folder: &Path, rounds: usize) -> Result<Pair, Box<dyn Error>> {
     const EVENTS: u32 = 2000;
     let blobs = folder.join("releases");
@@ -182,7 +181,7 @@ fn pair(folder: &Path, rounds: usize) -> Result<Pair, Box<dyn Error>> {
     })
 }
 
-/// A host that holds all that it has loaded, and looks for nothing newer.
+/// A host that evicts and refreshes nothing.
 fn host(runtime: &Runtime, config: &Path, blobs: &Path) -> Result<Host, Box<dyn Error>> {
     let host_config = HostConfig {
         refresh_seconds: 86_400,
@@ -200,14 +199,14 @@ fn host(runtime: &Runtime, config: &Path, blobs: &Path) -> Result<Host, Box<dyn 
 }
 
 fn event_row(table: &mut Table, Pair { one, many }: Pair) {
-    /// What still counts as flat.
+    /// The ratio that still counts as flat.
     const FLAT: f64 = 1.1;
     let target = Target {
-        text: format!("{FLAT} times with {PLUGINS} plugins"),
+        text: format!("{FLAT} times as long with {PLUGINS} plugins"),
         met: many.as_secs_f64() <= one.as_secs_f64() * FLAT,
     };
     let cells = [
-        "an event, all but DynamoDB".to_owned(),
+        "an event without DynamoDB".to_owned(),
         time(one),
         time(many),
         text(Some(&target)),

@@ -1,5 +1,5 @@
-//! A component with a JavaScript engine in it: what tenants upload who write no
-//! Rust. Made at first use, by the tools that are locked in `quickjs/`.
+//! A component that contains a JavaScript engine, as tenants upload who do not write Rust.
+//! Built at first use, with the tools locked in `quickjs/`.
 
 use std::fs;
 use std::io;
@@ -10,22 +10,21 @@ const PACKAGE: &str = include_str!("quickjs/package.json");
 const LOCK: &str = include_str!("quickjs/package-lock.json");
 const MAPPER: &str = include_str!("quickjs/mapper.js");
 
-/// The component, some 1.6 MB; or why there is none on this machine.
+/// The component, about 1.6 MB, or why it cannot be built on this machine.
 pub(crate) fn component() -> Result<Vec<u8>, String> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-quickjs");
     let component = folder.join("mapper.wasm");
-    // Written last, so that what was cut short does not count.
+    // Written last, so that an interrupted build does not count.
     let stamp = folder.join("made");
     let made_of = [PACKAGE, LOCK, MAPPER].concat();
     if fs::read_to_string(&stamp).is_ok_and(|stamped| stamped == made_of) {
         return read(&component);
     }
-    eprintln!("making the QuickJS component, once for this target directory");
+    eprintln!("building the QuickJS component, once for this target directory");
     prepare(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let mut npm = Command::new("npm");
-    // Not `npm ci`: the package names, as optional, programs for other systems
-    // that were never published, and `ci` insists on them. What is locked is
-    // compared with its digest all the same.
+    // Not `npm ci`: the package names optional programs for other systems that were never
+    // published, and `ci` requires them. Locked packages are verified in any case.
     npm.args(["install", "--no-save", "--ignore-scripts"])
         .args(["--no-audit", "--no-fund", "--loglevel=error"]);
     run(npm.current_dir(&folder))?;

@@ -1,6 +1,5 @@
-//! What looking for newer configs and plugins adds to the events: each pool's
-//! config and its plugin lie in S3, and each event comes so long after its pool's
-//! last one that it is time to look again.
+//! Measures what background refreshes add to events: each pool's config and its plugin are
+//! in S3, and each event comes after its pool's TTL, so it starts refreshes.
 
 use std::error::Error;
 use std::fs;
@@ -15,17 +14,17 @@ use crate::in_process::write_pools;
 use crate::process::Function;
 use crate::releases::{plugin, publish};
 
-/// Events of a round, each in a pool of its own.
+/// Events per round, each in a pool of its own.
 const EVENTS: u32 = 250;
-/// From an answer to the next event: so long that a pool's turn comes again after
-/// more than a second, and that S3 has answered. A function that did not pause
-/// would have warmer caches than one that waits for S3.
+/// From an answer to the next event: long enough that a pool's next event comes after its
+/// TTL of one second, and that S3 has answered. Both functions pause, because one that did
+/// not would have warmer CPU caches than one that waits for S3.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// What still counts as nothing.
+/// The ratio that still counts as no cost.
 const NOTHING: f64 = 1.1;
 
-/// A function that looks each second beside one that looks each hour, in turn.
+/// Compares a function with a TTL of one second with one of an hour, in alternating rounds.
 pub(crate) fn measure(
     folder: &Path,
     runtime: &Handle,
@@ -45,7 +44,7 @@ pub(crate) fn measure(
     let mut never = function("each-hour", 3600)?.warm(runtime, EVENTS as usize)?;
     often.pause(PAUSE);
     never.pause(PAUSE);
-    // From here on each pool is due at each of its events.
+    // From here on, each event comes after its pool's TTL.
     thread::sleep(Duration::from_secs(1));
     let (mut p50, mut p99, mut looks) = (Sides::default(), Sides::default(), 0);
     for _ in 0..rounds {
@@ -59,13 +58,13 @@ pub(crate) fn measure(
         p99.other.push(percentile(&round.latency, 99));
     }
     if looks < rounds * EVENTS as usize {
-        return Err(format!("S3 was asked only {looks} times in {rounds} rounds").into());
+        return Err(format!("only {looks} refreshes in {rounds} rounds").into());
     }
     let mut table = Table::new(&[
-        "median (least to most)",
-        "every event looks for newer ones",
-        "no event does",
-        "ratio (of pairs)",
+        "median (min to max)",
+        "every event refreshes",
+        "no event refreshes",
+        "ratio (paired)",
         "target",
     ]);
     let sides = ["refreshing", "quiet"];

@@ -1,5 +1,5 @@
-//! Published plugins in a folder, as the publisher leaves them: some whose
-//! machine code does the same, and each is another file.
+//! Published plugins in a folder, as the publisher writes them: their machine code does the
+//! same, but each artifact is another file.
 
 use std::error::Error;
 use std::fs;
@@ -21,12 +21,12 @@ pub(crate) fn plugin(n: usize) -> PluginName {
     name.expect("letters, digits and hyphens")
 }
 
-/// Publishes so many plugins that map as the default one does, and gives the
-/// size of the machine code of each.
+/// Publishes this number of plugins with the default plugin's mapping, and returns the size
+/// of each one's machine code.
 ///
-/// Written as the publisher writes, but compiled once: a custom section of its
-/// own makes each component another one, and bytes behind its end, which wasmtime
-/// does not look at, make each artifact another file.
+/// They are compiled only once: a custom section makes each component different, and bytes
+/// after the end of the machine code, which wasmtime ignores, make each artifact a different
+/// file.
 pub(crate) fn publish(folder: &Path, plugins: usize) -> Result<u64, Box<dyn Error>> {
     let artifact = precompile(RUST)?;
     let mut bytes = 0;
@@ -38,8 +38,8 @@ pub(crate) fn publish(folder: &Path, plugins: usize) -> Result<u64, Box<dyn Erro
     Ok(bytes)
 }
 
-/// The default plugin with a custom section: a byte 0, its size, and in it the
-/// size of its name, its name, and what it holds.
+/// The default plugin with a custom section: a byte 0, its size, and in it the size of its
+/// name, its name, and its content.
 fn nth_component(n: usize) -> Result<Vec<u8>, Box<dyn Error>> {
     let section = [b"\x01n".as_slice(), &(n as u64).to_le_bytes()].concat();
     let header = [0, u8::try_from(section.len())?];

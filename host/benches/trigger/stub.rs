@@ -1,9 +1,8 @@
-//! What a function on Lambda sees of AWS, on a port of this machine: the
-//! Runtime API, which hands out the events, DynamoDB's `PutItem`, and S3's
-//! `GetObject`, whose buckets are folders.
+//! A stub of AWS for one function, on a local port: the Runtime API, which hands out the
+//! events, DynamoDB's `PutItem`, and S3's `GetObject`, whose buckets are folders.
 //!
-//! It notes when each event was handed out and answered, and keeps every body,
-//! so that the benchmark can check afterwards that all of it was right.
+//! It records when each event was handed out and answered, and stores every body, so that
+//! the benchmark can check everything afterwards.
 
 use std::collections::{HashMap, VecDeque};
 use std::error::Error;
@@ -29,9 +28,9 @@ use tokio::sync::Notify;
 
 use crate::event::Event;
 
-/// Cognito waits no longer.
+/// Cognito's timeout.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// What S3 takes to say that nothing has changed. In truth it takes longer.
+/// The time until S3 answers that an object has not changed. The real S3 takes longer.
 const UNCHANGED_AFTER: Duration = Duration::from_millis(5);
 
 /// One function's Runtime API, `DynamoDB` and S3.
@@ -45,13 +44,13 @@ struct Shared {
     waiting: Mutex<VecDeque<Handout>>,
     more: Notify,
     handed_out: Mutex<Option<(Handout, Instant)>>,
-    /// So long after an answer does the next event come.
+    /// The time from an answer to the next event.
     pause: Mutex<Duration>,
     answered: Mutex<Option<Instant>>,
     items: Mutex<Vec<Bytes>>,
-    /// Where the buckets lie.
+    /// The folder with the buckets.
     buckets: PathBuf,
-    /// What was read of them, by path, with its version.
+    /// The objects that were read, by path.
     objects: Mutex<HashMap<PathBuf, Object>>,
     unchanged: AtomicUsize,
     answers: Sender<Answer>,
@@ -69,22 +68,22 @@ struct Handout {
     event: Bytes,
 }
 
-/// What the function answered to an event.
+/// The function's answer to an event.
 struct Answer {
     received: Instant,
     took: Duration,
     result: Result<Bytes, String>,
 }
 
-/// When an event was answered, and how long after it was handed out.
+/// When an event was answered, and the time since it was handed out.
 pub(crate) struct Timing {
     pub(crate) answered: Instant,
     pub(crate) took: Duration,
 }
 
 impl Stub {
-    /// Serves on a free port for as long as the runtime lives; each folder of
-    /// `buckets` is a bucket.
+    /// Serves on a free port for as long as the runtime lives. Each folder in `buckets` is a
+    /// bucket.
     pub(crate) fn start(runtime: &tokio::runtime::Handle, buckets: PathBuf) -> io::Result<Self> {
         let (sender, answers) = channel();
         let shared = Arc::new(Shared {
@@ -122,25 +121,25 @@ impl Stub {
         })
     }
 
-    /// Lets so much time pass from an answer to the next event.
+    /// Sets the time from an answer to the next event.
     pub(crate) fn pause(&self, pause: Duration) {
         *self.shared.pause.lock().unwrap() = pause;
     }
 
-    /// How often S3 has said that nothing has changed.
+    /// The number of answers that an object has not changed.
     pub(crate) fn unchanged(&self) -> usize {
         self.shared.unchanged.load(Ordering::Relaxed)
     }
 
-    /// Hands out these events, one after the other, and waits for the answers.
-    /// Any answer but the right one is an error, and so is an item too many or
-    /// too few: a benchmark of failures would be worse than none.
+    /// Hands out these events one after the other, and waits for the answers. A wrong answer
+    /// is an error, and so is a missing or an extra item, because the benchmark must not
+    /// measure failures.
     pub(crate) fn exchange(&self, events: &[Event]) -> Result<Vec<Timing>, Box<dyn Error>> {
         self.queue(events);
         self.collect(events)
     }
 
-    /// Makes the events ready for whoever asks.
+    /// Queues events for the function's next calls.
     pub(crate) fn queue(&self, events: &[Event]) {
         let handout = |event: &Event| Handout {
             request_id: event.request_id.clone(),
@@ -152,7 +151,7 @@ impl Stub {
         self.shared.more.notify_one();
     }
 
-    /// Waits for the answers to these events, which were queued.
+    /// Waits for the answers to these queued events.
     pub(crate) fn collect(&self, events: &[Event]) -> Result<Vec<Timing>, Box<dyn Error>> {
         let mut timings = Vec::with_capacity(events.len());
         let mut answers = Vec::with_capacity(events.len());
@@ -262,7 +261,7 @@ async fn get_object(
 }
 
 impl Shared {
-    /// An object, from the disk the first time.
+    /// An object, which is read from disk the first time.
     fn object(&self, path: PathBuf) -> Option<Object> {
         let mut objects = self.objects.lock().unwrap();
         if let Some(object) = objects.get(&path) {
@@ -283,14 +282,14 @@ impl Shared {
             Some((handout, since)) if handout.request_id == id => {
                 self.answer(since.elapsed(), result)
             }
-            _ => self.answer(Duration::ZERO, Err(format!("{id} was not asked"))),
+            _ => self.answer(Duration::ZERO, Err(format!("{id} was not handed out"))),
         }
     }
 
     fn answer(&self, took: Duration, result: Result<Bytes, String>) -> StatusCode {
         let received = Instant::now();
         *self.answered.lock().unwrap() = Some(received);
-        // Nobody listens any more once the benchmark has failed.
+        // The receiver is gone once the benchmark has failed.
         let _ = self.answers.send(Answer {
             received,
             took,

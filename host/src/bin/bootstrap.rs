@@ -1,19 +1,19 @@
-//! The trigger on AWS Lambda: an invocation's bytes go through the host and, if
-//! nothing failed, back as they came.
+//! The trigger on AWS Lambda: passes an invocation's bytes through the host and, if
+//! nothing failed, answers with the same bytes.
 //!
-//! `lambda_runtime` gets the invocations. Its own way to answer would parse the
-//! payload and write it anew, so the answer is posted here: raw bytes to the
-//! [Runtime API][api].
+//! `lambda_runtime` receives the invocations. Its own responses would parse and
+//! reserialize the payload, so this program posts the raw bytes to the
+//! [Runtime API][api] itself.
 //!
-//! With the handler `replay` the same program replays dead letters.
+//! With the handler `replay`, the same program replays dead letters.
 //!
 //! [api]: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
-// The futures of the AWS SDKs are deep.
+// The AWS SDKs' futures are deeply nested types.
 #![recursion_limit = "256"]
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "Lambda's log is what we print"
+    reason = "Lambda logs what the process prints"
 )]
 
 #[path = "bootstrap/replay.rs"]
@@ -47,23 +47,24 @@ use poolhook::releases::Releases;
 use poolhook::store::dynamodb::DynamoDb;
 use serde_json::json;
 
-/// The function's handler, where it is to replay dead letters and not to serve
+/// The handler's name for the function that replays dead letters instead of serving
 /// Cognito.
 const REPLAY: &str = "replay";
-/// Where the config lies, if not in `config` beside the binary: a folder, or
-/// `s3://bucket/prefix`.
+/// The location of the config: a folder, or `s3://bucket/prefix`. By default the
+/// folder `config` next to the binary.
 const CONFIG: &str = "POOLHOOK_CONFIG";
-/// Where published plugins and dead letters lie, in the same way; unset, there are
-/// none.
+/// The location of published plugins and dead letters, in the same form. If unset,
+/// there are neither.
 const BLOBS: &str = "POOLHOOK_BLOBS";
-/// What is left of an invocation's time to post the answer.
+/// The part of an invocation's time that is reserved for posting the answer.
 const TO_ANSWER: Duration = Duration::from_millis(200);
-/// Config that takes longer to read than this is an error, which ends the process.
+/// The most that a cold start is charged to the first event's deadline. Reading the config
+/// takes no longer: its requests time out after 2 s, which ends the process.
 const LONGEST_COLD_START: Duration = Duration::from_secs(2);
-/// Looking for newer configs and releases may keep the function from its next
-/// event for so long; it is done long before, as a rule.
+/// Background refreshes may delay the next event by at most this; they usually take
+/// far less.
 const SETTLE: Duration = Duration::from_secs(1);
-/// Managed instances tell apart the attempts of one request by this header.
+/// On managed instances, this header tells apart the attempts of one request.
 const INVOCATION_ID: &str = "lambda-runtime-invocation-id";
 
 fn main() -> ExitCode {
@@ -111,7 +112,7 @@ async fn serve() -> Result<(), Error> {
             async move { trigger.answer(&host, invocation).await }
         })
     });
-    // The layer answers all; this handler is never called.
+    // The layer answers every invocation; this handler is never called.
     let unused = service_fn(|_: LambdaEvent<()>| async { Ok::<_, Error>(()) });
     Runtime::new(unused).layer(answer).run().await
 }
@@ -124,7 +125,7 @@ async fn host() -> Result<Host, Failure> {
     })
 }
 
-/// What the environment names.
+/// What the environment variables configure.
 struct Place {
     host: Host,
     letters: Option<DeadLetters>,
@@ -164,8 +165,8 @@ fn location_of(variable: &'static str, location: &OsStr) -> Result<Location, Con
     location.ok_or(ConfigError::BadLocation { variable })
 }
 
-/// In the folder that lives as long as the function's environment. Without it,
-/// plugins are copied into memory: slower, but no reason to serve nobody.
+/// Uses the temporary folder, which lives as long as the function's environment. If
+/// that fails, plugins are copied into memory, which is slower, but the host works.
 fn artifact_files(config: &HostConfig) -> Option<ArtifactFiles> {
     let folder = ArtifactFiles::own_folder(&env::temp_dir());
     let files = ArtifactFiles::open(&folder, config.plugin_disk_bytes);
@@ -174,10 +175,10 @@ fn artifact_files(config: &HostConfig) -> Option<ArtifactFiles> {
         .ok()
 }
 
-/// What answers invocations.
+/// Answers invocations.
 struct Trigger {
     runtime_api: PooledClient,
-    /// How long the first event has been waiting while the process started.
+    /// How long the first event waited for the process to start.
     cold_start: Mutex<Duration>,
 }
 
@@ -188,8 +189,8 @@ impl Trigger {
             body,
             context,
         } = invocation;
-        // A panic in a library is one event's failure, not the process's end.
-        // Boxed, as the future is large and would be copied on its way to be polled.
+        // A panic in a library fails one event and does not end the process.
+        // Boxed, because the future is large and would otherwise be copied.
         let mut delivery = host.deliver(&body, time_left(&context));
         let until = delivery.until.checked_sub(self.waited());
         delivery.until = until.unwrap_or(delivery.until);
@@ -205,7 +206,7 @@ impl Trigger {
             let failure = report.answer().err();
             failure.map(|failure| diagnostic(failure.name(), failure.text()))
         } else {
-            // The panic's own words may hold personal data.
+            // The panic's message may contain personal data.
             let panicked = diagnostic("Host.Panicked", "poolhook panicked");
             let line = json!({
                 "level": "ERROR",
@@ -232,8 +233,8 @@ impl Trigger {
                     .await?;
             }
         }
-        // Cognito has its answer. As soon as the next event is asked for, Lambda
-        // may put this process to sleep, with whatever is going on in it.
+        // Cognito has its answer. Once this process asks for the next event, Lambda
+        // may freeze it, together with its background tasks.
         host.settle(SETTLE).await;
         for notice in host.notices() {
             println!("{}", notice.log_line());
@@ -241,9 +242,9 @@ impl Trigger {
         Ok(())
     }
 
-    /// How long this event has been waiting before it came here. An environment that
-    /// was started ahead has kept nobody waiting, and is not told apart: so an event
-    /// is left with some time in any case.
+    /// How long this event waited before it reached this process. In an environment
+    /// that Lambda started in advance no event waited, but that cannot be detected; the
+    /// cap leaves the first event enough time in any case.
     fn waited(&self) -> Duration {
         let mut cold_start = self
             .cold_start
@@ -252,8 +253,8 @@ impl Trigger {
         mem::take(&mut *cold_start).min(LONGEST_COLD_START)
     }
 
-    /// Posts to the Runtime API. If it refuses (the invocation has timed out,
-    /// say), there is nothing more to do for this invocation.
+    /// Posts to the Runtime API. If it refuses, for example because the invocation has
+    /// timed out, this invocation needs nothing more.
     async fn post(
         &self,
         path: String,
@@ -277,7 +278,7 @@ impl Trigger {
     }
 }
 
-/// What Lambda leaves of the invocation's time, but for a moment to answer.
+/// The invocation's remaining time, less what is reserved for the answer.
 fn time_left(context: &Context) -> Duration {
     let left = context.deadline().duration_since(SystemTime::now());
     left.unwrap_or_default().saturating_sub(TO_ANSWER)

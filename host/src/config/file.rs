@@ -1,4 +1,4 @@
-//! A TOML file's text into a struct, with all of its errors at once.
+//! Parses a TOML file into a struct and reports all of its errors at once.
 
 use std::fmt;
 use std::ops::Range;
@@ -10,56 +10,47 @@ use crate::event::BadUserPoolId;
 
 /// The largest config file, in bytes.
 pub(crate) const MAX_FILE_BYTES: usize = 256 * 1024;
-/// So many errors are enough for one reading.
+/// The most errors that are reported at once.
 const MAX_PROBLEMS: usize = 20;
 
-/// Why there is no config for a pool.
+/// Why a config cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the texts and the names say it")]
 pub enum ConfigError {
-    /// The folder has no file for the pool: the host serves no pool by accident.
+    /// No file exists for the pool. The host serves only pools that have one.
     #[error("the pool {pool} has no config: {file} does not exist")]
     UnknownPool {
-        /// The pool.
         pool: String,
         /// The file that would configure it.
         file: String,
     },
-    /// A TOML file beside the pools' that no pool will ever use.
+    /// A TOML file in the config folder that is not named after a pool.
     #[error("{file} is not named after a user pool: {rule}")]
     Misnamed {
-        /// Its path.
         file: String,
-        /// What the name must be.
+        /// The rule for a pool's id.
         rule: BadUserPoolId,
     },
-    /// An environment variable that should name a place and does not.
+    /// An environment variable that does not name a folder or bucket.
     #[error("{variable} must be a folder, or s3://BUCKET or s3://BUCKET/PREFIX")]
-    BadLocation {
-        /// Its name.
-        variable: &'static str,
-    },
-    /// A file that is no text.
+    BadLocation { variable: &'static str },
+    /// A file that is not UTF-8.
     #[error("cannot read {file}: it is not UTF-8")]
-    NotText {
-        /// Its path.
-        file: String,
-    },
-    /// A file that is wrong, with every mistake found.
+    NotText { file: String },
+    /// An invalid file, with all mistakes that were found.
     #[error("{}", Problem::lines(problems, file))]
     Invalid {
-        /// Its path.
         file: String,
-        /// What is wrong, in the file's order. Never empty.
+        /// The mistakes, in the file's order. Never empty.
         problems: Vec<Problem>,
     },
     /// A plugin that this host does not have.
     #[error(
-        "the plugin `{plugin}` is not known; this host has: {known}, and no place for published ones (`POOLHOOK_BLOBS`)"
+        "the plugin `{plugin}` is unknown; this host has {known}, and no folder or bucket with published plugins (`POOLHOOK_BLOBS`)"
     )]
     UnknownPlugin {
-        /// The name in the config.
         plugin: String,
-        /// The names that would do.
+        /// The names of the plugins that the host has.
         known: String,
     },
 }
@@ -77,7 +68,7 @@ impl ConfigError {
         }
     }
 
-    /// A file that is wrong as a whole.
+    /// A mistake that has no position in the file.
     pub(crate) fn invalid(file: &str, key: &str, rule: impl Into<String>) -> Self {
         let problem = Problem {
             line: 1,
@@ -101,12 +92,12 @@ pub struct Problem {
     pub column: usize,
     /// The key, such as `limits.fuel`; empty for a mistake in TOML itself.
     pub key: String,
-    /// The rule that is broken.
+    /// The rule that the key breaks.
     pub rule: String,
 }
 
 impl Problem {
-    /// A mistake at a byte of the file's text.
+    /// A mistake at a byte offset of the file's text.
     pub(super) fn at(text: &str, start: usize, key: String, rule: String) -> Self {
         let before = text.get(..start).unwrap_or_default();
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
@@ -143,12 +134,12 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Serde stops at the first mistake. To find the next, the key at fault is
-/// taken out and the rest read again.
+/// Serde stops at the first mistake. To find the next one, this removes the key at
+/// fault and parses the rest again.
 pub(super) fn parse<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, ConfigError> {
     if text.len() > MAX_FILE_BYTES {
         let rule = format!(
-            "the file has {} bytes; at most {MAX_FILE_BYTES} are read",
+            "the file has {} bytes; the limit is {MAX_FILE_BYTES}",
             text.len()
         );
         return Err(ConfigError::invalid(file, "", rule));
@@ -159,7 +150,7 @@ pub(super) fn parse<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Co
         .map(|error| problem(text, String::new(), error));
     let mut problems: Vec<_> = syntax.take(MAX_PROBLEMS).collect();
 
-    // What could be read of a file that is no TOML would give errors of its own.
+    // After a syntax error, the parts that could be read would give misleading errors.
     while errors.is_empty() && problems.len() < MAX_PROBLEMS {
         match T::deserialize(toml::Deserializer::from(table.clone())) {
             Ok(value) if problems.is_empty() => return Ok(value),
@@ -187,7 +178,7 @@ fn problem(text: &str, key: String, error: &toml::de::Error) -> Problem {
     Problem::at(text, start, key, error.message().to_owned())
 }
 
-/// Removes the entry in which `span` lies, the innermost, and gives its dotted key.
+/// Removes the innermost entry that contains `span` and returns its dotted key.
 fn take_out(table: &mut DeTable<'_>, span: &Range<usize>) -> Option<String> {
     let within = |outer: Range<usize>| outer.start <= span.start && span.end <= outer.end;
     let (key, inner) = table.iter_mut().find_map(|(key, value)| {

@@ -1,35 +1,35 @@
-//! What holds for the whole host: `host.toml`.
+//! The config of the whole host: `host.toml`.
 
 use serde::Deserialize;
 
 use super::values::Bounded;
 use super::{ConfigError, file};
 
-/// The file, beside the pools' files.
+/// The host's file, in the same folder as the pools' files.
 pub const HOST_FILE: &str = "host.toml";
 
-/// The largest artifact that is published and loaded, in bytes: the memory that
-/// all of a host's plugins have by default.
+/// The largest artifact that can be published and loaded, in bytes. It is also the
+/// default memory for all of a host's plugins together.
 pub const MAX_ARTIFACT_BYTES: u64 = 64 << 20;
 
-/// How the host keeps and publishes what its pools need.
+/// The host's deadline, caches and publish limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostConfig {
-    /// An event is answered after so many milliseconds, whatever hangs.
+    /// The deadline of an event, in milliseconds after it is received.
     pub deadline_ms: u64,
-    /// After so many seconds, a config or a live release is looked at again.
+    /// The TTL of cached configs and live releases, in seconds.
     pub refresh_seconds: u64,
-    /// Memory for pools' configs, in bytes of their files.
+    /// Memory for cached configs, in bytes of their files.
     pub config_memory_bytes: u64,
     /// Memory for loaded plugins, in bytes of their machine code.
     pub plugin_memory_bytes: u64,
-    /// Room for plugins' machine code in files, in bytes.
+    /// Disk space for cached machine code, in bytes.
     pub plugin_disk_bytes: u64,
-    /// What publishing accepts.
+    /// The limits for publishing.
     pub publish: PublishLimits,
 }
 
-/// What a component may have, and what compiling it may take.
+/// The limits of a component, and of compiling it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublishLimits {
     /// The component's size, in bytes.

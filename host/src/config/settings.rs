@@ -1,4 +1,4 @@
-//! Where in a TOML file the settings stand that a plugin finds wrong.
+//! Locates the settings that a plugin rejects in their TOML file.
 
 use std::ops::Range;
 
@@ -6,18 +6,19 @@ use toml::de::{DeTable, DeValue};
 
 use super::file::{ConfigError, Problem};
 
-/// Whether the file says settings of its own.
+/// Whether the file has settings.
 pub(crate) fn has_settings(text: &str) -> bool {
     let (table, _) = DeTable::parse_recoverable(text);
     table.get_ref().contains_key("settings")
 }
 
 impl ConfigError {
-    /// What a plugin finds wrong with the settings in a file: mistakes that begin
-    /// with `settings`, then the key as TOML writes it, then `: `. A line that begins
-    /// otherwise goes on with the mistake before it.
+    /// The mistakes that a plugin reports in a file's settings, one per line: `settings`,
+    /// then the key as TOML writes it, then `: ` and the mistake. A line that starts
+    /// otherwise continues the mistake before it.
     ///
-    /// A mistake that begins with `at character 8: ` is in the text at that key.
+    /// A mistake that starts with `at character 8: ` is in the key's text, at that
+    /// character.
     pub fn of_settings(file: &str, text: &str, message: &str) -> Self {
         let (table, _) = DeTable::parse_recoverable(text);
         let settings = table.get_ref().get_key_value("settings");
@@ -50,16 +51,16 @@ impl ConfigError {
     }
 }
 
-/// A key in the settings.
+/// A key in the settings, and its position.
 struct Place {
     key: String,
     span: Range<usize>,
-    /// Where its value begins, if that is a text.
+    /// The start of the key's value, if that is a text.
     text: Option<usize>,
 }
 
 impl Place {
-    /// Goes down to the innermost key that `rest` names, and gives what is left.
+    /// Descends to the innermost key that `rest` names and returns the rest of it.
     fn follow<'a>(self, value: &DeValue<'_>, span: Range<usize>, rest: &'a str) -> (Self, &'a str) {
         match value {
             DeValue::Table(table) => {
@@ -106,7 +107,7 @@ impl Place {
         }
     }
 
-    /// What is left names what is not in the file, if anything, and then the mistake.
+    /// The rest names keys that are not in the file, if any, and then the mistake.
     fn problem(self, text: &str, rest: &str) -> Problem {
         let is_key = rest.starts_with(['.', '[', ':']);
         let (missing, rule) = rest
@@ -124,9 +125,9 @@ impl Place {
     }
 }
 
-/// Where a character of a TOML text is, in bytes from its opening quote. None
-/// where that takes more than counting: in a text of several lines, or with
-/// escapes before the character.
+/// The byte offset of a character in a TOML text, from its opening quote. `None` if
+/// that takes more than counting: for a multi-line text, or escapes before the
+/// character.
 fn offset(literal: &str, character: usize) -> Option<usize> {
     let quote = literal.chars().next()?;
     let inner = literal.get(1..)?;
@@ -140,7 +141,7 @@ fn offset(literal: &str, character: usize) -> Option<usize> {
         .then(|| 1 + before().map(|(_, c)| c.len_utf8()).sum::<usize>())
 }
 
-/// A key as TOML writes it.
+/// Formats a key as TOML writes it.
 fn written(key: &str) -> String {
     let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if !key.is_empty() && key.chars().all(is_bare) {

@@ -1,4 +1,4 @@
-//! Plain JSON in (a plugin's nested value); DynamoDB's JSON out, and back in.
+//! Reads plain JSON, a plugin's nested value; reads and writes DynamoDB's JSON.
 
 use std::collections::BTreeMap;
 
@@ -19,8 +19,8 @@ pub(super) fn parse(attribute: &str, document: &str) -> Result<AttributeValue, I
     convert(attribute, document, 1)
 }
 
-/// `serde_json` keeps a number's digits as they were written, so that what
-/// DynamoDB could hold is not rounded on the way, and reads at most 128 levels.
+/// `serde_json` preserves a number's digits as written, so no number is rounded on
+/// the way to DynamoDB. It reads at most 128 levels.
 fn convert(attribute: &str, value: Value, depth: usize) -> Result<AttributeValue, ItemError> {
     if depth > MAX_DEPTH {
         let attribute = attribute.to_owned();
@@ -83,7 +83,7 @@ impl Serialize for AttributeValue {
     }
 }
 
-/// Only an item that keeps DynamoDB's rules is one.
+/// Rejects an item that breaks DynamoDB's rules.
 impl<'de> Deserialize<'de> for Item {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let attributes = BTreeMap::<String, Tagged>::deserialize(deserializer)?;
@@ -96,7 +96,7 @@ impl<'de> Deserialize<'de> for Item {
     }
 }
 
-/// A value in DynamoDB's JSON, as it is written.
+/// A value in DynamoDB's JSON.
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 enum Tagged {
@@ -127,7 +127,9 @@ impl Tagged {
             Self::B(text) => AttributeValue::B(bytes(text)?),
             Self::Bool(value) => AttributeValue::Bool(value),
             Self::Null(true) => AttributeValue::Null,
-            Self::Null(false) => return Err("is {\"NULL\": false}, which is no value".to_owned()),
+            Self::Null(false) => {
+                return Err("is {\"NULL\": false}, which is not a value".to_owned());
+            }
             Self::Ss(members) => AttributeValue::Ss(members),
             Self::Ns(members) => AttributeValue::Ns(all(members, number)?),
             Self::Bs(members) => AttributeValue::Bs(all(members, bytes)?),
@@ -159,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_item_is_refused() {
+    fn invalid_items_are_rejected() {
         for (json, rule) in [
             (r#"{"a":"b"}"#, "unknown variant `b`, expected one of `S`"),
             (r#"{"a":{"X":"b"}}"#, "unknown variant `X`"),
@@ -168,7 +170,7 @@ mod tests {
                 r#"{"a":{"B":"!"}}"#,
                 "`a` holds bytes that are not in Base64",
             ),
-            (r#"{"a":{"NULL":false}}"#, "which is no value"),
+            (r#"{"a":{"NULL":false}}"#, "which is not a value"),
             (r#"{"a":{"SS":[]}}"#, "`a` is an empty set"),
             ("[]", "invalid type"),
         ] {

@@ -3,16 +3,16 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-/// A number that DynamoDB takes. Equal by value: `1.0` is `1`.
+/// A number that DynamoDB accepts. Equality is by value: `1.0` equals `1`.
 #[derive(Clone, Debug)]
 pub struct Number {
-    /// As it was written: what is sent.
+    /// The number as written, which is sent to DynamoDB.
     text: String,
     decimal: Decimal,
 }
 
-/// `0.<digits> x 10^exponent`, without zeros at either end; zero has no digits,
-/// and an exponent of 0 unless it was written with one far out of range.
+/// `0.<digits> x 10^exponent`, without leading or trailing zeros. Zero has no digits;
+/// its exponent is 0 unless it was written with one far out of range.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Decimal {
     negative: bool,
@@ -20,13 +20,13 @@ struct Decimal {
     digits: Vec<u8>,
 }
 
-/// Which rule a number breaks. Reads on from "a number that".
+/// The rule that a number breaks. The text continues "a number that".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadNumber {
-    /// Not `-12.5e3` in form.
-    #[error("is not written as one, such as -12.5 or 1e3")]
+    /// Not in a form such as `-12.5e3`.
+    #[error("is not in a form such as -12.5 or 1e3")]
     Syntax,
-    /// Over 38 significant digits.
+    /// More than 38 significant digits.
     #[error("has more than 38 significant digits, DynamoDB's limit")]
     Precision,
     /// Too large, or too close to zero.
@@ -37,7 +37,7 @@ pub enum BadNumber {
 }
 
 impl Number {
-    /// The number, if DynamoDB takes it.
+    /// Parses a number that DynamoDB accepts.
     pub fn parse(text: &str) -> Result<Self, BadNumber> {
         let decimal = Decimal::parse(text).ok_or(BadNumber::Syntax)?;
         if decimal.digits.len() > 38 {
@@ -53,13 +53,13 @@ impl Number {
         })
     }
 
-    /// The number as it was written.
+    /// The number as written.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Its bytes as DynamoDB counts them: one, one for each two digits (pairs
-    /// are counted from the decimal point), and one for a minus.
+    /// The number's bytes as DynamoDB counts them: one, one for each two digits (paired
+    /// from the decimal point), and one for a minus sign.
     pub(super) fn size(&self) -> usize {
         let Decimal {
             negative,
@@ -112,7 +112,7 @@ impl Decimal {
     }
 }
 
-/// Far out of range is as good as infinite; nothing may overflow.
+/// Clamps an exponent far out of range, so that nothing overflows.
 fn exponent_value(text: &str) -> Option<i64> {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
@@ -139,8 +139,8 @@ impl PartialEq for Number {
 
 impl Eq for Number {}
 
-/// An order that agrees with equality, for finding repeated members; it is not
-/// the numbers' own.
+/// An order that agrees with equality, to find repeated members. It is not the numeric
+/// order.
 impl Ord for Number {
     fn cmp(&self, other: &Self) -> Ordering {
         self.decimal.cmp(&other.decimal)
@@ -158,7 +158,7 @@ mod tests {
     use super::{BadNumber, Number};
 
     #[test]
-    fn what_dynamodb_takes() {
+    fn accepts_what_dynamodb_accepts() {
         for good in [
             "0",
             "-0",

@@ -1,6 +1,5 @@
-//! How wasmtime is set up. The build script, which compiles, and the host,
-//! which loads, both include this file: an artifact loads only where these
-//! settings are the same.
+//! How wasmtime is configured. The build script, which compiles, and the host, which
+//! loads, both include this file: an artifact loads only if these settings are the same.
 
 use wasmtime::wasmparser::WasmFeatures;
 use wasmtime::{Config, ModuleVersionStrategy, Result};
@@ -28,12 +27,12 @@ const fn off(feature: WasmFeatures, name: &'static str) -> Proposal {
     }
 }
 
-/// Every proposal that wasmtime's validator knows. What the plugin kits need is on,
-/// and SIMD; all else is off: what no plugin needs, only an attacker would use. `every_proposal_is_decided` fails when a new
-/// wasmtime knows another one.
+/// Every proposal that wasmtime's validator knows. On are SIMD and what the plugin kits
+/// need. Everything else is off, because an attacker could use it and no plugin needs it.
+/// `every_proposal_is_decided` fails if a new wasmtime version knows another proposal.
 pub(crate) const PROPOSALS: &[Proposal] = &[
-    // WebAssembly 1.0 with what every compiler has assumed since: C's and Rust's
-    // stack pointer is a mutable global, and their integers and floats use the rest.
+    // WebAssembly 1.0, with what every compiler has assumed since: the stack pointer of C
+    // and Rust is a mutable global, and their integers and floats use the rest.
     on(WasmFeatures::MUTABLE_GLOBAL, "mutable-global"),
     on(WasmFeatures::FLOATS, "floats"),
     on(WasmFeatures::SIGN_EXTENSION, "sign-extension-ops"),
@@ -41,7 +40,7 @@ pub(crate) const PROPOSALS: &[Proposal] = &[
         WasmFeatures::SATURATING_FLOAT_TO_INT,
         "nontrapping-float-to-int-conversions",
     ),
-    // LLVM emits these by default: calls through tables, memcpy, several results.
+    // LLVM emits these by default: calls through tables, memcpy, multiple results.
     on(WasmFeatures::REFERENCE_TYPES, "reference-types"),
     on(
         WasmFeatures::CALL_INDIRECT_OVERLONG,
@@ -50,20 +49,20 @@ pub(crate) const PROPOSALS: &[Proposal] = &[
     on(WasmFeatures::BULK_MEMORY, "bulk-memory"),
     on(WasmFeatures::BULK_MEMORY_OPT, "bulk-memory-opt"),
     on(WasmFeatures::MULTI_VALUE, "multi-value"),
-    // The engines in TypeScript's and Python's kits: QuickJS's interpreter ends each
-    // instruction in a tail call, and both are linked with computed offsets.
+    // The engines in the TypeScript and Python kits: QuickJS's interpreter ends each
+    // instruction with a tail call, and both are linked with computed offsets.
     on(WasmFeatures::TAIL_CALL, "tail-call"),
     on(WasmFeatures::EXTENDED_CONST, "extended-const"),
     // wasmtime's own code between two inner components, as in the TypeScript kit,
-    // copies from one's memory to the other's.
+    // copies from one component's memory to the other's.
     on(WasmFeatures::MULTI_MEMORY, "multi-memory"),
-    // Compilers vectorize loops where a plugin's author allows it.
+    // Compilers vectorize loops if a plugin's author enables it.
     on(WasmFeatures::SIMD, "simd"),
-    // What a plugin is.
+    // Every plugin is a component.
     on(WasmFeatures::COMPONENT_MODEL, "component-model"),
     // Without its `gc` feature, wasmtime 48.0.8 compiles casts and indirect calls
-    // between subtypes into calls of a runtime that is not there: the process
-    // aborts (RUSTSEC-2026-0570).
+    // between subtypes into calls of a runtime that is missing: the process aborts
+    // (RUSTSEC-2026-0570).
     off(WasmFeatures::GC, "gc"),
     // `externref`: needs the same runtime.
     off(WasmFeatures::GC_TYPES, "gc-types"),
@@ -73,7 +72,7 @@ pub(crate) const PROPOSALS: &[Proposal] = &[
         WasmFeatures::SHARED_EVERYTHING_THREADS,
         "shared-everything-threads",
     ),
-    // Results differ from processor to processor; a replay must give the same item.
+    // Results differ between processors; a replay must give the same item.
     off(WasmFeatures::RELAXED_SIMD, "relaxed-simd"),
     // No kit emits these.
     off(WasmFeatures::FUNCTION_REFERENCES, "function-references"),
@@ -86,7 +85,7 @@ pub(crate) const PROPOSALS: &[Proposal] = &[
     off(WasmFeatures::MEMORY_CONTROL, "memory-control"),
     off(WasmFeatures::CUSTOM_DESCRIPTORS, "custom-descriptors"),
     off(WasmFeatures::COMPACT_IMPORTS, "compact-import-section"),
-    // A mapping is one synchronous call: nothing to wait for, nobody to wait.
+    // A mapping is one synchronous call, with nothing to wait for.
     off(WasmFeatures::CM_ASYNC, "component-model-async"),
     off(
         WasmFeatures::CM_ASYNC_STACKFUL,
@@ -127,11 +126,11 @@ pub(crate) fn allowed() -> WasmFeatures {
     on.map(|proposal| proposal.feature).collect()
 }
 
-/// Fuel and epochs bound a plugin's run; nothing that a mapping does not need
-/// (async, backtraces, unwinding) is compiled in.
+/// Fuel and epochs limit a plugin's run. Code that a mapping does not need (async,
+/// backtraces, unwinding) is not generated.
 ///
-/// Every artifact carries `engine`, and loads where this is the same: wasmtime by
-/// itself compares its major version alone.
+/// Every artifact contains the name `engine` and loads only where the name is the same.
+/// wasmtime itself would compare only its major version.
 pub(crate) fn config(engine: &str) -> Result<Config> {
     let mut config = Config::new();
     config
@@ -143,8 +142,8 @@ pub(crate) fn config(engine: &str) -> Result<Config> {
         .wasm_backtrace_max_frames(None)
         .generate_address_map(false)
         .native_unwind_info(false)
-        // A slot then serves one plugin after another without being mapped anew,
-        // which costs more than copying the little data that a mapper has.
+        // A slot then serves one plugin after another without being mapped again, which
+        // costs more than copying the little data that a mapper has.
         .memory_init_cow(false)
         .module_version(ModuleVersionStrategy::Custom(engine.to_owned()))?;
     Ok(config)

@@ -1,11 +1,11 @@
-//! The first look at a component from outside, before wasmtime sees it.
+//! Validates a component from outside before wasmtime compiles it.
 
 use wasmtime::wasmparser::{BinaryReaderError, Parser, Validator, WasmFeatures};
 
 use super::PluginError;
 use super::engine::{self, Proposal};
 
-/// Checks that the bytes are a component, valid by the proposals that are on.
+/// Checks that the bytes are a component that is valid with only the enabled proposals.
 pub(super) fn validate(component: &[u8]) -> Result<(), PluginError> {
     let not_a_component = |reason| PluginError::NotAComponent { reason };
     if Parser::is_core_wasm(component) {
@@ -20,8 +20,8 @@ pub(super) fn validate(component: &[u8]) -> Result<(), PluginError> {
     Err(PluginError::NeedsFeature { features })
 }
 
-/// The proposals that are off and cannot be taken away from a component that is
-/// valid with all of them.
+/// The disabled proposals that the component needs, given that it is valid with all
+/// proposals enabled.
 fn needed(component: &[u8]) -> impl Iterator<Item = &'static Proposal> {
     let off = || engine::PROPOSALS.iter().filter(|each| !each.allowed);
     let needed = off().fold(WasmFeatures::all(), |needed, proposal| {

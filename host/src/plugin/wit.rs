@@ -1,4 +1,4 @@
-//! The world `poolhook:mapper/mapper@0.1.0`: bindings, and what goes in and out.
+//! The world `poolhook:mapper/mapper@0.1.0`: bindings and conversions.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -22,26 +22,25 @@ mod bindings {
 pub(super) use bindings::exports::poolhook::mapper::mapping::{Outcome, User};
 pub(super) use bindings::{Mapper, MapperPre};
 
-/// The world whose plugins this host runs.
+/// The world that this host's plugins implement.
 pub const WORLD: &str = "poolhook:mapper/mapper@0.1.0";
 
-/// What a plugin may import. `types` holds types alone; many a tool imports it.
+/// What a plugin may import. `types` contains only types; many tools import it.
 const IMPORTS: [&str; 2] = [
     "poolhook:mapper/logging@0.1.0",
     "poolhook:mapper/types@0.1.0",
 ];
-/// What a plugin must export.
 const EXPORT: &str = "poolhook:mapper/mapping@0.1.0";
-/// All interfaces of the package, of whatever version.
+/// The prefix of the package's interfaces, in any version.
 const PACKAGE: &str = "poolhook:mapper/";
 
-/// Checks the names of what a component imports and exports. Their types are
-/// wasmtime's to check; but it takes one version's name for another's.
+/// Checks the names of a component's imports and exports. wasmtime checks their types,
+/// but accepts one version's name for another's.
 pub(super) fn check_names(imports: &[&str], exports: &[&str]) -> Result<(), PluginError> {
     let wrong_world = |reason| Err(PluginError::WrongWorld { reason });
     let other_version = |verb, name| {
         wrong_world(format!(
-            "it {verb} {name}, another version; build it against the WIT package of this poolhook, or update poolhook"
+            "it {verb} {name}, another version. Build it against this poolhook's WIT package, or update poolhook"
         ))
     };
     let foreign = |name: &&&str| !IMPORTS.contains(name);
@@ -66,7 +65,7 @@ pub(super) fn check_names(imports: &[&str], exports: &[&str]) -> Result<(), Plug
     })
 }
 
-/// What a plugin returned to be put, not yet an item.
+/// The attributes that a plugin returned, not checked yet.
 #[derive(Debug)]
 pub struct Fields(Vec<types::Field>);
 
@@ -75,7 +74,7 @@ impl Fields {
         Self(fields)
     }
 
-    /// The item, if DynamoDB would take it.
+    /// Converts the attributes to an item, if DynamoDB accepts it.
     pub fn into_item(self) -> Result<Item, ItemError> {
         let attributes = self.0.into_iter().map(|types::Field { name, value }| {
             let value = attribute_value(&name, value)?;
@@ -107,7 +106,7 @@ fn attribute_value(attribute: &str, value: types::Value) -> Result<AttributeValu
     })
 }
 
-/// The event as a plugin sees it.
+/// Converts an event to the plugin's type.
 pub(super) fn user(event: &PostConfirmation, received: SystemTime) -> User {
     let received = Timestamp::from(received);
     User {

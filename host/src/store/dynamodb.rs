@@ -1,4 +1,4 @@
-//! DynamoDB, the only file that knows its SDK.
+//! DynamoDB. The only file that uses its SDK.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
@@ -21,12 +21,12 @@ use crate::aws::SdkConfig;
 use crate::config::{Table, Write};
 use crate::item::{AttributeValue, Item, Number};
 
-/// The SDK by itself would wait for an answer for ever. An attempt that takes so
-/// long is better made again.
+/// By default, the SDK waits for an answer without a limit. After this time, a retry is
+/// more likely to succeed.
 const CONNECT: Duration = Duration::from_secs(1);
 const ATTEMPT: Duration = Duration::from_millis(1400);
-/// A throttled table is asked again soon, and a few times, as the caller has few
-/// seconds for all.
+/// Retries of a throttled table start early and are few, as the caller has only a few
+/// seconds in all.
 const ATTEMPTS: u32 = 6;
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 const LAST_BACKOFF: Duration = Duration::from_millis(500);
@@ -34,12 +34,12 @@ const LAST_BACKOFF: Duration = Duration::from_millis(500);
 /// The tables of an account, in all regions.
 pub struct DynamoDb {
     shared: SdkConfig,
-    /// One client for each region, made at its first use.
+    /// One client per region, created at its first use.
     clients: Mutex<HashMap<String, Client>>,
 }
 
 impl DynamoDb {
-    /// With the credentials and endpoint of this config.
+    /// Uses the credentials and endpoint of this config.
     pub fn new(shared: &SdkConfig) -> Self {
         Self {
             shared: shared.clone(),
@@ -105,8 +105,8 @@ impl ItemStore for DynamoDb {
 
 #[cfg(feature = "cli")]
 impl DynamoDb {
-    /// The write capacity units a second that a table is provisioned with; none
-    /// if it has what it needs on demand.
+    /// The write capacity units per second that a table is provisioned with; `None` for a
+    /// table with on-demand capacity.
     pub async fn write_capacity(&self, table: &Table) -> Result<Option<u64>, StoreError> {
         let request = self.client(&table.region).describe_table();
         let answer = request.table_name(table.name.as_str()).send().await;
@@ -172,8 +172,8 @@ impl super::ItemReader for DynamoDb {
     }
 }
 
-/// A failed condition is an outcome; everything else is an error of ours by
-/// the SDK's type, then by DynamoDB's [code][doc].
+/// A failed condition is an outcome; everything else is an error, classified by
+/// DynamoDB's [code][doc].
 ///
 /// [doc]: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
 fn not_written<R>(
@@ -260,7 +260,7 @@ fn sdk(value: &AttributeValue) -> Sdk {
     }
 }
 
-/// An item of the table's; none if it holds what no item can.
+/// Converts an item from the SDK's type; `None` if it has a value that is not valid.
 fn attributes(item: &HashMap<String, Sdk>) -> Option<BTreeMap<String, AttributeValue>> {
     let attribute = |(name, value): (&String, &Sdk)| Some((name.clone(), own(value)?));
     item.iter().map(attribute).collect()

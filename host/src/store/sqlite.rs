@@ -1,8 +1,8 @@
-//! The embedded store: tables of items in one SQLite file, the only file that
-//! knows SQLite.
+//! The embedded store: tables of items in one SQLite file. The only file that uses
+//! SQLite.
 //!
-//! `sqlite3 poolhook.db 'select * from items'` shows it: one row an item, with
-//! its region, its table, its partition key, and the item as DynamoDB's JSON.
+//! `sqlite3 poolhook.db 'select * from items'` shows one row per item, with its region,
+//! table, partition key and the item as DynamoDB's JSON.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -29,7 +29,7 @@ const SCHEMA: &str = "
 /// Tables in one file. Every table exists, empty, in every region.
 pub struct Sqlite(Mutex<Connection>);
 
-/// An item as it lies in the store.
+/// An item in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredItem {
     /// Its table's region.
@@ -41,7 +41,7 @@ pub struct StoredItem {
 }
 
 impl Sqlite {
-    /// Opens the file, or makes it.
+    /// Opens the file; creates it if it does not exist.
     pub fn open(file: &Path) -> Result<Self, StoreError> {
         let connection = Connection::open(file).map_err(unavailable)?;
         // Another poolhook may be writing.
@@ -55,14 +55,14 @@ impl Sqlite {
         Ok(Self(Mutex::new(connection)))
     }
 
-    /// Opens the file to read it; it must be there.
+    /// Opens the file to read it; a file that does not exist is an error.
     pub fn open_existing(file: &Path) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(file, flags).map_err(unavailable)?;
         Ok(Self(Mutex::new(connection)))
     }
 
-    /// A table's items in all regions, by region and key.
+    /// A table's items in all regions, ordered by region and key.
     pub fn items(&self, table: &str) -> Result<Vec<StoredItem>, StoreError> {
         let connection = self.connection();
         let mut rows = connection
@@ -203,8 +203,8 @@ fn there(connection: &Connection, table: &Table, key: &str) -> Result<Option<Str
         .map_err(unavailable)
 }
 
-/// Compares two items as they are written: sets in their order, numbers in their
-/// form. Only poolhook writes here, and the same user gives the same text.
+/// Compares two items as they are stored: sets by their order, numbers by their text.
+/// That is enough, as only poolhook writes here and maps the same user to the same text.
 fn compare(there: &str, item: &str) -> Existing {
     type Attributes = BTreeMap<String, serde_json::Value>;
     let parsed = |text| serde_json::from_str::<Attributes>(text);

@@ -1,4 +1,4 @@
-//! What publishing works on, for its tests: S3 and DynamoDB, and small plugins.
+//! For tests of publishing: S3, DynamoDB and small plugins.
 
 use std::fs;
 use std::process::Command;
@@ -15,7 +15,7 @@ use crate::servers::{self, Server};
 use crate::stores::{create_table, items, table};
 use crate::support::{Place, Serve, block_on, http, tests};
 
-/// An S3 bucket and a DynamoDB, and a folder to run `poolhook` in.
+/// An S3 bucket, DynamoDB, and a folder to run `poolhook` in.
 pub(crate) struct Cloud {
     pub(crate) ministack: Server,
     place: Place,
@@ -23,7 +23,7 @@ pub(crate) struct Cloud {
 
 const BLOBS: [&str; 2] = ["--blobs", "s3://poolhook"];
 
-/// How a command ended, and what it said.
+/// A command's exit code and output.
 pub(crate) struct Ran {
     pub(crate) code: i32,
     pub(crate) stdout: String,
@@ -54,14 +54,14 @@ impl Cloud {
         self.place.serve(&arguments, &self.env())
     }
 
-    /// `poolhook`, with this AWS.
+    /// `poolhook`, using this AWS.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.place.command(arguments);
         command.envs(self.env());
         command
     }
 
-    /// A folder, for as long as it is held.
+    /// A temporary folder, deleted on drop.
     pub(crate) fn folder(&self) -> TempDir {
         TempDir::new_in(self.place.path()).unwrap()
     }
@@ -87,7 +87,7 @@ impl Cloud {
         self.publish_from(name, name, component)
     }
 
-    /// Publishes it from a file of its own, beside others of the same name.
+    /// Publishes a component from a file of its own, so that publishes can run concurrently.
     pub(crate) fn publish_from(&self, file: &str, name: &str, component: &[u8]) -> Ran {
         let file = self.place.path().join(format!("{file}.upload.wasm"));
         fs::write(&file, component).unwrap();
@@ -100,7 +100,7 @@ impl Cloud {
         Some(live["sha256"].as_str().unwrap().parse().unwrap())
     }
 
-    /// A JSON document; none if there is none.
+    /// A JSON document; `None` if it does not exist.
     pub(crate) fn document(&self, key: &str) -> Option<Value> {
         let mut response = http().get(self.object(key)).call().unwrap();
         let body = response.body_mut().read_to_vec().unwrap();
@@ -116,7 +116,7 @@ impl Cloud {
         assert_eq!(response.status(), 200, "{key}");
     }
 
-    /// By plain requests: ministack asks for no signature.
+    /// With plain requests: ministack checks no signatures.
     fn object(&self, key: &str) -> String {
         format!("{}/poolhook/{key}", self.ministack.url())
     }
@@ -132,12 +132,12 @@ impl Cloud {
     }
 }
 
-/// A mapper to {id, shape}, with the WAT of what it does first.
+/// A mapper to {id, shape}, with WAT that it runs first.
 pub(crate) fn mapper(shape: &str, first: &str) -> Vec<u8> {
     mapper_with(shape, first, "")
 }
 
-/// The same, with further parts of its module.
+/// Like [`mapper`], with further parts of its module.
 pub(crate) fn mapper_with(shape: &str, first: &str, parts: &str) -> Vec<u8> {
     let read = |file| fs::read_to_string(tests(file)).unwrap();
     let prelude = read("hostile/prelude.wat.in");
@@ -148,7 +148,7 @@ pub(crate) fn mapper_with(shape: &str, first: &str, parts: &str) -> Vec<u8> {
     component(&format!("(module {prelude} {mapper} {parts})"))
 }
 
-/// The log's lines, those that are JSON.
+/// The log's lines that are JSON.
 pub(crate) fn lines(serve: &Serve) -> Vec<Value> {
     let log = serve.log();
     log.lines()
@@ -156,7 +156,7 @@ pub(crate) fn lines(serve: &Serve) -> Vec<Value> {
         .collect()
 }
 
-/// Looks again and again until there is something to see, so long at most.
+/// Polls until `look` returns a value, for at most this time.
 pub(crate) fn until<T>(within: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let deadline = Instant::now() + within;
     loop {

@@ -1,5 +1,5 @@
-//! `poolhook backfill` and `poolhook reconcile`, against a user pool and a table of the tests' own:
-//! no emulator pages, throttles, or is fast enough.
+//! `poolhook backfill` and `poolhook reconcile`, against the tests' own emulation of a user pool
+//! and a table: no other emulator paginates, throttles, or is fast enough.
 
 mod emulated;
 
@@ -53,7 +53,7 @@ impl Place {
     }
 }
 
-/// The lines for users, and the last one.
+/// The lines for users, and the summary line.
 fn lines(output: &Output) -> (Vec<Value>, Value) {
     let (_, out, err) = text(output);
     let mut lines: Vec<Value> = out
@@ -64,7 +64,7 @@ fn lines(output: &Output) -> (Vec<Value>, Value) {
     (lines, last)
 }
 
-/// What Cognito would have sent when this user signed up.
+/// The event that Cognito would have sent at this user's sign-up.
 fn sign_up(number: u32) -> Vec<u8> {
     let user = user(number);
     let attributes = user["Attributes"].as_array().unwrap().iter();
@@ -83,7 +83,7 @@ fn sign_up(number: u32) -> Vec<u8> {
 }
 
 #[test]
-fn a_user_is_the_event_that_signing_up_would_have_sent() {
+fn a_user_becomes_the_event_that_sign_up_would_have_sent() {
     let cognito = Cognito::start(130);
     let shared = SdkConfig::builder()
         .endpoint_url(&cognito.url)
@@ -119,7 +119,7 @@ fn a_user_is_the_event_that_signing_up_would_have_sent() {
     });
 }
 
-/// The process's peak of resident memory, in KiB, once it has ended well.
+/// The process's peak resident memory in KiB, after it has succeeded, and its duration.
 fn peak_kib(mut child: Child) -> (u64, Duration) {
     let (began, mut peak) = (Instant::now(), 0);
     let status = format!("/proc/{}/status", child.id());
@@ -140,7 +140,7 @@ fn peak_kib(mut child: Child) -> (u64, Duration) {
 
 #[test]
 fn a_hundred_thousand_users_stream_through_flat_memory() {
-    // On a disk, SQLite waits a millisecond for each item, and that is all there is to measure.
+    // On a disk, SQLite waits a millisecond per item, and that would be all that is measured.
     let memory = TempDir::new_in("/dev/shm")
         .or_else(|_| TempDir::new())
         .unwrap();
@@ -157,7 +157,7 @@ fn a_hundred_thousand_users_stream_through_flat_memory() {
     let (_, small, _) = run(10_000);
     let (place, large, took) = run(100_000);
 
-    // The store's own limit: the same items, one after the other, and nothing else.
+    // The store's own limit: the same items one after the other, and nothing else.
     let store = Sqlite::open(&memory.path().join("limit.db")).unwrap();
     let began = Instant::now();
     let table = table("ap-northeast-1", "User");
@@ -187,7 +187,7 @@ fn a_hundred_thousand_users_stream_through_flat_memory() {
     let expected: Vec<_> = (0..100_000).filter(|n| is_confirmed(*n)).collect();
     assert_eq!(stored.len(), expected.len());
     let by_key: BTreeMap<_, _> = stored.into_iter().map(|row| (row.key, row.item)).collect();
-    // The same users, but signing up.
+    // The same users, signing up.
     let other = Place::new(&[(POOL, "table = 'User'")]);
     let host = other.host();
     for number in expected.into_iter().step_by(997) {
@@ -199,7 +199,7 @@ fn a_hundred_thousand_users_stream_through_flat_memory() {
 }
 
 #[test]
-fn killed_at_random_points_nothing_is_lost_and_nothing_doubled() {
+fn a_backfill_killed_at_random_points_loses_and_duplicates_nothing() {
     const USERS: u32 = 3000;
     let (cognito, dynamodb) = (Cognito::start(USERS), DynamoDb::start());
     let place = Place::new(&[(POOL, "table = 'User'")]);
@@ -231,19 +231,19 @@ fn killed_at_random_points_nothing_is_lost_and_nothing_doubled() {
     let (code, _, err) = text(&start().wait_with_output().unwrap());
     assert_eq!(code, Some(0), "{err}");
     assert!(resumable > 0, "no kill has left a checkpoint");
-    assert!(err.contains("going on after"), "{err}");
+    assert!(err.contains("resuming after"), "{err}");
     let pages = u64::from(USERS.div_ceil(60));
     assert!(cognito.requests() - before < pages, "it began anew");
     assert_eq!(dynamodb.overwritten(), 0);
     assert_rows_of(&dynamodb, USERS);
-    // Once more, from the beginning: nothing changes.
+    // Again, from the first page: nothing changes.
     let (code, _, err) = text(&start().wait_with_output().unwrap());
     assert_eq!(code, Some(0), "{err}");
     assert!(err.contains("2940 present"), "{err}");
     assert_eq!(dynamodb.overwritten(), 0);
 }
 
-/// Each confirmed user has the right row, and there is no other.
+/// Asserts that each confirmed user has the right row, and that there are no other rows.
 fn assert_rows_of(dynamodb: &DynamoDb, users: u32) {
     let rows = dynamodb.rows();
     let expected: Vec<_> = (0..users).filter(|number| is_confirmed(*number)).collect();
@@ -256,8 +256,8 @@ fn assert_rows_of(dynamodb: &DynamoDb, users: u32) {
 }
 
 #[test]
-fn what_passes_by_itself_is_waited_for() {
-    // Cognito refuses every fifth request, the table everything for more than a put's patience.
+fn transient_errors_are_retried() {
+    // Cognito rejects every fifth request; the table rejects all for longer than one put retries.
     let (cognito, dynamodb) = (Cognito::start(300), DynamoDb::start());
     cognito.refuse(Refusal::OneIn(5));
     dynamodb.throttle_for(Duration::from_secs(4));
@@ -273,7 +273,7 @@ fn what_passes_by_itself_is_waited_for() {
 }
 
 #[test]
-fn a_share_of_the_tables_capacity_is_kept_to() {
+fn a_backfill_uses_no_more_than_its_share_of_the_capacity() {
     let (cognito, dynamodb) = (Cognito::start(130), DynamoDb::start());
     let place = Place::new(&[(POOL, "table = 'User'")]);
     let arguments = ["backfill", POOL, "--dynamodb", "--capacity-share=0.5"];
@@ -282,7 +282,7 @@ fn a_share_of_the_tables_capacity_is_kept_to() {
     let began = Instant::now();
     let (code, _, err) = text(&command.output().unwrap());
     assert_eq!(code, Some(0), "{err}");
-    // 128 users have items of less than 1 KB, each a unit of 80 a second.
+    // 128 users have items of less than 1 KB, each one unit, at 80 units per second.
     let took = began.elapsed();
     assert!(took > Duration::from_millis(1500), "{took:?}");
     assert!(took < Duration::from_secs(6), "{took:?}");
@@ -292,7 +292,7 @@ fn a_share_of_the_tables_capacity_is_kept_to() {
 }
 
 #[test]
-fn what_does_not_pass_is_said_and_a_stale_checkpoint_begins_anew() {
+fn lasting_errors_are_reported_and_a_stale_checkpoint_starts_again() {
     let cognito = Cognito::start(200);
     let place = Place::new(&[(POOL, "table = 'User'"), (OTHER_POOL, "table = 'User'")]);
     let check = |expected: &str| {
@@ -303,7 +303,7 @@ fn what_does_not_pass_is_said_and_a_stale_checkpoint_begins_anew() {
     cognito.refuse(Refusal::All("ResourceNotFoundException"));
     check("Cognito.NoPool");
     cognito.refuse(Refusal::All("AccessDeniedException"));
-    check("cognito-idp:DescribeUserPool is needed");
+    check("Allow cognito-idp:DescribeUserPool on it");
     cognito.refuse(Refusal::None);
     fs::write(place.checkpoint(), "{").unwrap();
     check("is not a checkpoint");
@@ -327,7 +327,7 @@ fn what_does_not_pass_is_said_and_a_stale_checkpoint_begins_anew() {
 }
 
 #[test]
-fn ctrl_c_finishes_the_page_and_says_how_to_go_on() {
+fn ctrl_c_finishes_the_page_and_says_how_to_resume() {
     let cognito = Cognito::start(600);
     let place = Place::new(&[(POOL, "table = 'User'")]);
     let mut command = place.with_cognito(&cognito.url, &["backfill", POOL, "--rate=120"]);
@@ -342,7 +342,7 @@ fn ctrl_c_finishes_the_page_and_says_how_to_go_on() {
     assert!(interrupt.unwrap().success());
     let (code, _, err) = text(&child.wait_with_output().unwrap());
     assert_eq!(code, Some(1), "{err}");
-    assert!(err.contains("the same command goes on from here"), "{err}");
+    assert!(err.contains("run the same command to resume"), "{err}");
     assert_eq!(place.items("User").len(), 118);
     let (code, _, err) = text(&place.backfill(&cognito, &[]));
     assert_eq!(code, Some(0), "{err}");
@@ -354,7 +354,7 @@ fn ctrl_c_finishes_the_page_and_says_how_to_go_on() {
 }
 
 #[test]
-fn reconcile_tells_five_kinds_apart_and_applies_one() {
+fn reconcile_distinguishes_five_outcomes_and_applies_one() {
     let cognito = Cognito::start(250);
     let place = Place::new(&[(POOL, "table = 'User'")]);
     assert!(place.backfill(&cognito, &[]).status.success());
@@ -367,7 +367,7 @@ fn reconcile_tells_five_kinds_apart_and_applies_one() {
     put("User", "ghost", "ghost@example.com");
     put("Customer", "elsewhere", "elsewhere@example.com");
     let before = place.items("User");
-    // Ten users more than have rows, and two that the plugin skips or makes too much of.
+    // Ten more users than rows, and two that the plugin skips or maps to a too large item.
     cognito.add(10);
     cognito.odd(true);
 
@@ -408,7 +408,7 @@ fn reconcile_tells_five_kinds_apart_and_applies_one() {
 }
 
 #[test]
-fn orphans_are_looked_for_only_where_they_can_be_told() {
+fn orphans_are_reported_only_where_rows_are_known_to_be_the_pools() {
     let cognito = Cognito::start(60);
     let place = Place::new(&[(POOL, "table = 'User'")]);
     place.configure(OTHER_POOL, "table = 'User'\nregion = 'ap-northeast-1'");
@@ -423,7 +423,7 @@ fn orphans_are_looked_for_only_where_they_can_be_told() {
         "{why}"
     );
 
-    // The rows of before are not in this form, so they are nobody's business.
+    // The earlier rows' keys do not have this form, so they are ignored.
     place.configure(
         POOL,
         "table = 'User'\nkey.equals = '{userPoolId}#{userName}'",
@@ -455,7 +455,7 @@ fn put(store: &Sqlite, table: &str, id: &str, email: &str) {
 }
 
 #[test]
-fn users_of_an_admin_reach_dynamodb() {
+fn users_created_by_an_admin_reach_dynamodb() {
     let dynalite = servers::dynalite();
     let table = table("ap-northeast-1", "User");
     block_on(create_table(dynalite.url(), &table));

@@ -1,4 +1,4 @@
-//! One conformance test for every store of blobs, and what each of them has to itself.
+//! One conformance test for folders and buckets, and tests of what differs between them.
 
 use std::fs;
 use std::io::{Read as _, Write};
@@ -22,7 +22,7 @@ use tokio::runtime::Runtime;
 
 use crate::servers;
 
-/// Many times what any blob here has.
+/// Far more bytes than any blob here has.
 const PLENTY: u64 = 1 << 30;
 
 #[test]
@@ -56,7 +56,7 @@ fn s3_conforms() {
     assert_eq!(whole.address(""), "s3://whole/");
     assert_eq!(whole.address("a/b"), "s3://whole/a/b");
 
-    // Neither a neighbour nor what the console calls a folder is a blob of ours.
+    // Neither keys next to the prefix nor the console's folder objects are our blobs.
     let others = [
         "blobs",
         "blobs-2/a",
@@ -82,14 +82,14 @@ fn s3_conforms() {
     let left = ["a", "blob/a", "blobs", "blobs-2/a", "blobs.toml"];
     assert_eq!(all.keys(""), left);
 
-    // A second look at it from outside: the prefix is part of the object's key.
+    // Another client with the prefix: the prefix is part of the object's key.
     let ours = Tried::new(&shared, &runtime);
     assert_eq!(ours.put("a", b"ours", Condition::Absent), Stored::Written);
     assert_eq!(all.blob("blobs/a").bytes, b"ours");
     assert_eq!(all.blob("a").bytes, b"");
 }
 
-/// A store, and what its calls run on.
+/// A store under test, and the runtime for its calls.
 struct Tried<'a> {
     blobs: &'a dyn Blobs,
     runtime: &'a Runtime,
@@ -100,7 +100,7 @@ impl<'a> Tried<'a> {
         Self { blobs, runtime }
     }
 
-    /// What [`Blobs`] promises. The store is empty, before and after.
+    /// The contract of [`Blobs`]. The store must be empty, and is empty afterwards.
     fn conforms(&self) {
         assert_eq!(self.list(""), []);
         self.reads_what_was_written();
@@ -205,7 +205,7 @@ impl<'a> Tried<'a> {
                 error => panic!("{error:?}"),
             };
             assert_eq!(found, (size, less));
-            // A full disk.
+            // As on a full disk.
             let copied = self.try_copy("large", PLENTY, &mut (&mut [0; 0][..]));
             assert!(matches!(copied, Ok(Copied::NotWritten(_))), "{copied:?}");
         }
@@ -280,7 +280,7 @@ impl<'a> Tried<'a> {
         assert_eq!(self.blob(key).bytes, b"two");
         assert_eq!(self.blob(key).etag, two);
 
-        // Gone, or never there.
+        // Deleted, or never written.
         self.delete(key);
         assert_eq!(
             self.put(key, b"other", Condition::Is(two.clone())),
@@ -298,7 +298,7 @@ impl<'a> Tried<'a> {
         for round in 0..20 {
             let barrier = Barrier::new(8);
             let write = |writer: u8| {
-                // Unlike each other's, and unlike the last round's.
+                // Different from the other writers', and from the last round's.
                 let bytes = vec![round * 8 + writer; 10_000];
                 let condition = condition.clone();
                 barrier.wait();
@@ -321,7 +321,7 @@ impl<'a> Tried<'a> {
     }
 
     fn lists_by_prefix(&self) {
-        // By bytes: neither as folders are walked, nor as UTF-16 would sort.
+        // Ordered by bytes: not as folders are walked, and not as UTF-16 would be sorted.
         let keys = [
             "A", "a-b", "a/A", "a/b/c", "a/b0", "a0", "ab/c", "b", "z", "é", "\u{ff5e}", "🦀",
         ];
@@ -402,8 +402,8 @@ impl<'a> Tried<'a> {
         self.runtime.block_on(self.blobs.delete(&key(at))).unwrap();
     }
 
-    /// Reads, writes, lists and deletes, all at once: the name of each one's
-    /// failure, which must come in this time.
+    /// Reads, writes, lists and deletes concurrently. Returns the name of each failure,
+    /// which must come within this time.
     fn failures(&self, within: Duration) -> [&'static str; 4] {
         let (began, key) = (Instant::now(), key("a"));
         let names = self.runtime.block_on(async {
@@ -433,7 +433,7 @@ fn a_folder_holds_only_its_blobs() {
     tried.put("a/b", b"", Condition::Absent);
     assert_eq!(files(folder.path()), [".lock", "a/b"]);
 
-    // Neither hidden files nor links to nowhere are blobs.
+    // Hidden files and dangling links are not blobs.
     let root = folder.path();
     fs::write(root.join(".hidden"), "").unwrap();
     fs::write(root.join("a/.new-1-0"), "").unwrap();
@@ -444,7 +444,7 @@ fn a_folder_holds_only_its_blobs() {
     assert_eq!(tried.keys(""), ["a/b"]);
     assert_eq!(tried.get("link", None), Read::Absent);
 
-    // A write replaces a link, and what it led to stays as it was.
+    // A write replaces a link and does not change the link's target.
     fs::write(root.join(".target"), "target").unwrap();
     std::os::unix::fs::symlink(".target", root.join("linked")).unwrap();
     assert_eq!(tried.blob("linked").bytes, b"target");
@@ -453,7 +453,7 @@ fn a_folder_holds_only_its_blobs() {
 }
 
 #[test]
-fn files_and_folders_do_not_take_each_others_place() {
+fn files_and_folders_do_not_replace_each_other() {
     let (folder, runtime) = (folder(), runtime());
     let root = folder.path();
     let dir = Dir::open(root).unwrap();
@@ -479,7 +479,7 @@ fn files_and_folders_do_not_take_each_others_place() {
 }
 
 #[test]
-fn s3_says_that_there_is_no_bucket() {
+fn a_missing_bucket_has_an_error_of_its_own() {
     let (server, runtime) = (servers::ministack(), runtime());
     let s3 = s3(&runtime, server.url(), "nobodys");
     let failures = Tried::new(&s3, &runtime).failures(Duration::from_secs(2));
@@ -496,15 +496,15 @@ fn a_dead_s3_fails_in_time() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     let s3 = s3(&runtime, &url, "bucket");
     let tried = Tried::new(&s3, &runtime);
-    // First one that never answers, then one that is closed.
+    // First an endpoint that never answers, then one that is closed.
     assert_eq!(tried.failures(IN_TIME), ["Blobs.Unavailable"; 4]);
     drop(listener);
     assert_eq!(tried.failures(IN_TIME), ["Blobs.Unavailable"; 4]);
 }
 
-/// What ministack never answers.
+/// Errors that ministack never returns.
 #[test]
-fn s3s_refusals_have_names() {
+fn s3s_errors_have_names() {
     for (status, code, name) in [
         ("403 Forbidden", "AccessDenied", "Blobs.AccessDenied"),
         ("403 Forbidden", "InvalidAccessKeyId", "Blobs.AccessDenied"),
@@ -545,7 +545,7 @@ fn s3s_refusals_have_names() {
 }
 
 #[test]
-fn s3s_answer_is_no_longer_than_asked() {
+fn an_answer_longer_than_the_limit_is_rejected() {
     const HEAD: &str = "HTTP/1.1 200 OK\r\nETag: \"a\"\r\n\
         Last-Modified: Mon, 23 Nov 2026 09:06:52 GMT\r\n";
     let read = |answer: &str| with_stub(answer, |tried| tried.try_get("a", None, 10));
@@ -556,19 +556,19 @@ fn s3s_answer_is_no_longer_than_asked() {
         matches!(whole, Read::Blob(blob) if blob.bytes == b"0123456789"
         && blob.modified.to_string() == "2026-11-23T09:06:52.000Z")
     );
-    // More than memory can hold, if anyone believed it.
+    // Announced: more than memory can hold.
     let announced = format!("{HEAD}Content-Length: {}\r\n\r\n0123456789", i64::MAX);
     assert_eq!(name(&announced), "Blobs.TooLarge");
-    // Nothing announced.
+    // Without an announced length.
     let chunk = "b\r\n0123456789a\r\n";
     let chunked = format!("{HEAD}Transfer-Encoding: chunked\r\n\r\n{chunk}");
     assert_eq!(name(&chunked), "Blobs.TooLarge");
-    // Broken off.
+    // Cut off.
     let short = format!("{HEAD}Content-Length: 10\r\n\r\n01234");
     assert_eq!(name(&short), "Blobs.Unavailable");
     let nameless = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
     assert_eq!(name(nameless), "Blobs.Unavailable");
-    // A copy meets the same.
+    // The same for a copy.
     let copy = |answer: &str| with_stub(answer, |tried| tried.try_copy("a", 10, &mut Vec::new()));
     for answer in [&announced, &chunked, &short] {
         let name = copy(answer).unwrap_err().name();
@@ -598,7 +598,7 @@ fn a_stalled_body_fails_in_time() {
     server.join().unwrap();
 }
 
-/// A bucket behind a server that has one answer to everything.
+/// A bucket on a server that answers every request in the same way.
 fn with_stub<T>(response: &str, work: impl FnOnce(&Tried<'_>) -> T) -> T {
     let runtime = runtime();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -607,7 +607,7 @@ fn with_stub<T>(response: &str, work: impl FnOnce(&Tried<'_>) -> T) -> T {
     let server = thread::spawn(move || {
         loop {
             let mut stream = listener.accept().unwrap().0;
-            // An empty request is the end.
+            // An empty request ends the server.
             if !answer(&mut stream, &response) {
                 return;
             }
@@ -620,7 +620,7 @@ fn with_stub<T>(response: &str, work: impl FnOnce(&Tried<'_>) -> T) -> T {
     done
 }
 
-/// Answers one request, if there is one.
+/// Answers one request; returns `false` if there is none.
 fn answer(stream: &mut TcpStream, response: &str) -> bool {
     let mut request = Vec::new();
     let mut buffer = [0; 4096];
@@ -638,7 +638,7 @@ fn answer(stream: &mut TcpStream, response: &str) -> bool {
             read => request.extend_from_slice(&buffer[..read]),
         }
     }
-    // The other end may have heard enough.
+    // The client may have closed the connection.
     let _ = stream.write_all(response.as_bytes());
     true
 }
@@ -654,7 +654,7 @@ fn refusal(status: &str, code: &str) -> String {
 }
 
 #[test]
-fn what_is_no_key() {
+fn invalid_keys_are_rejected() {
     let refused = |key: &str| Key::try_from(key.to_owned()).is_err();
     let wrong = [
         "",
@@ -746,7 +746,7 @@ fn key(key: &str) -> Key {
     Key::try_from(key.to_owned()).unwrap()
 }
 
-/// All byte values, in no order, the same ones at each call.
+/// Pseudo-random bytes, the same ones at each call.
 fn noise(length: u64) -> Vec<u8> {
     let next = |n: u64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes()[1];
     (1..=length).map(next).collect()
@@ -756,7 +756,7 @@ fn folder() -> TempDir {
     TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
 }
 
-/// All files below a folder, hidden ones too, sorted.
+/// All files below a folder, including hidden ones, sorted.
 fn files(root: &Path) -> Vec<String> {
     fn visit(root: &Path, folder: &Path, files: &mut Vec<String>) {
         for entry in fs::read_dir(folder).unwrap() {
@@ -774,7 +774,7 @@ fn files(root: &Path) -> Vec<String> {
     files
 }
 
-/// With threads of its own, so that a store's calls overlap.
+/// A runtime with several threads, so that a store's calls overlap.
 fn runtime() -> Runtime {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     runtime.worker_threads(2).enable_all().build().unwrap()

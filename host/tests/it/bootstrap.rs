@@ -1,7 +1,7 @@
-//! `bootstrap` behind a Runtime API, with ministack's DynamoDB behind it.
+//! `bootstrap` with a Runtime API in front and ministack's DynamoDB behind it.
 //!
-//! The Runtime API is of the test's own making: Lambda's is not to be had
-//! outside Lambda. It speaks the protocol and records what it is told.
+//! The Runtime API is the test's own, as Lambda's exists only in Lambda. It speaks the
+//! protocol and records what `bootstrap` posts.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -88,10 +88,10 @@ fn every_event_comes_back_byte_for_byte_and_failures_by_name() {
     assert!(!log.contains("hanako") && !log.contains("花子"), "{log}");
 }
 
-/// Also where `bootstrap` was built without a compiler: both builds name their
-/// engine alike.
+/// Also passes if `bootstrap` was built without a compiler: both builds compute the same
+/// engine name.
 #[test]
-fn a_published_plugin_is_loaded_and_followed() {
+fn a_published_plugin_is_loaded_and_refreshed() {
     let ministack = servers::ministack();
     create_table(ministack.url(), "ap-northeast-1", "User");
     let place = Place::new(&[(POOL, "table = 'User'\nplugin = 'acme'")]);
@@ -107,7 +107,7 @@ fn a_published_plugin_is_loaded_and_followed() {
     assert_eq!(user("first").kind, "response");
     publish("two");
     std::thread::sleep(Duration::from_millis(1100));
-    // This event finds that there is a newer release, the next one runs it.
+    // This event finds that there is a newer release; the next event runs it.
     assert_eq!(user("second").kind, "response");
     assert_eq!(user("third").kind, "response");
 
@@ -140,7 +140,7 @@ fn replaced(field: &str, value: &Value) -> Vec<u8> {
     event.to_string().into_bytes()
 }
 
-/// By a plain request: ministack reads of a signature only the region.
+/// With a plain request: ministack reads only the region from a signature.
 pub(crate) fn create_table(url: &str, region: &str, table: &str) {
     let credential = format!("test/20261123/{region}/dynamodb/aws4_request");
     let table = json!({
@@ -161,7 +161,7 @@ pub(crate) fn create_table(url: &str, region: &str, table: &str) {
     assert_eq!(response.unwrap().status(), 200);
 }
 
-/// A Lambda of one function, `bootstrap`, with our `config` beside it.
+/// A Lambda with one function, `bootstrap`, next to a `config` folder.
 pub(crate) struct Lambda {
     bootstrap: Child,
     events: Arc<Mutex<VecDeque<Vec<u8>>>>,
@@ -180,7 +180,7 @@ impl Lambda {
         let (sender, answers) = channel();
         let events = Arc::default();
         let address = runtime_api(Arc::clone(&events), sender);
-        // `config` lies beside the binary, as in the deployed zip.
+        // `config` is next to the binary, as in the deployed zip.
         let binary = place.path().join("bootstrap");
         copy_binary(&binary);
         let log = place.path().join("bootstrap.log");
@@ -219,7 +219,7 @@ impl Lambda {
             .expect("bootstrap does not answer")
     }
 
-    /// The most memory that it has had, code and files that it maps included.
+    /// The process's peak memory, including code and mapped files.
     pub(crate) fn peak_bytes(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.bootstrap.id())).unwrap();
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -232,7 +232,7 @@ impl Lambda {
         kib << 10
     }
 
-    /// Ends the function and gives its log.
+    /// Ends the function and returns its log.
     pub(crate) fn end(mut self) -> String {
         self.bootstrap.kill().unwrap();
         self.bootstrap.wait().unwrap();
@@ -247,7 +247,7 @@ impl Drop for Lambda {
     }
 }
 
-/// A link, not a copy: a file that was just written may still be open for
+/// Links instead of copying: a file that was just written may still be open for
 /// writing in a process that another test thread is starting.
 fn copy_binary(to: &Path) {
     let from = std::env::var("POOLHOOK_BOOTSTRAP");
@@ -261,7 +261,7 @@ struct Api {
     answers: Sender<Answer>,
 }
 
-/// Serves the Runtime API until the test process ends; gives its address.
+/// Serves the Runtime API until the test process ends; returns its address.
 fn runtime_api(events: Arc<Mutex<VecDeque<Vec<u8>>>>, answers: Sender<Answer>) -> String {
     let (address, bound) = channel();
     thread::spawn(move || {

@@ -1,5 +1,5 @@
-//! What a host keeps of configs and plugins: loaded once, within its budget, and followed beside the
-//! events.
+//! A host's caches of configs and plugins: each is loaded once, stays within its budget, and is
+//! refreshed in the background.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -15,11 +15,11 @@ use crate::hostile::plugin_name;
 use crate::release_fixtures::{ACME, Fault, Lab, Seen, from_wat, machine_code, mapper};
 use crate::support::{OTHER_POOL, POOL, event, failure};
 
-/// A little more than the shortest time to live.
+/// A little more than the shortest TTL.
 const TIME_TO_LIVE: Duration = Duration::from_millis(1050);
 
 #[test]
-fn a_cold_plugin_is_loaded_once_however_many_ask() {
+fn a_cold_plugin_is_loaded_once_for_concurrent_events() {
     let lab = Lab::new();
     lab.lay(ACME, &mapper(0), &machine_code());
     let host = lab.host();
@@ -43,14 +43,14 @@ fn a_cold_plugin_is_loaded_once_however_many_ask() {
 }
 
 #[test]
-fn code_that_was_here_before_is_not_read_from_the_store_again() {
+fn cached_machine_code_is_not_downloaded_again() {
     let lab = Lab::new();
     lab.lay(ACME, &mapper(0), &machine_code());
     lab.mapped_with();
     assert_eq!(lab.blobs.code_reads(), 1);
     lab.mapped_with();
     assert_eq!(lab.blobs.code_reads(), 0);
-    // Another plugin with the same machine code shares it; without a folder nothing is kept.
+    // Another plugin with the same machine code shares it. Without a folder, nothing is cached.
     lab.lay(ACME, &mapper(1), &machine_code());
     assert_eq!(lab.mapped_with(), Sha256::of(&mapper(1)));
     assert_eq!(lab.blobs.code_reads(), 0);
@@ -59,7 +59,7 @@ fn code_that_was_here_before_is_not_read_from_the_store_again() {
 }
 
 #[test]
-fn plugins_beyond_the_budget_are_served_and_go_again() {
+fn plugins_beyond_the_budget_run_and_are_evicted() {
     const PLUGINS: usize = 30;
     const BUDGET: usize = 1 << 20;
     let lab = Lab::new();
@@ -86,7 +86,7 @@ fn plugins_beyond_the_budget_are_served_and_go_again() {
         let kept = PLUGINS - lab.blobs.code_reads();
         assert!(kept <= most, "{kept} were kept, where {most} have room");
     }
-    // What is asked for again and again stays.
+    // What is used repeatedly stays cached.
     let raw = raw.replace(POOL, &pool(3));
     for _ in 0..3 {
         lab.handle(&host, raw.as_bytes());
@@ -97,7 +97,7 @@ fn plugins_beyond_the_budget_are_served_and_go_again() {
 }
 
 #[test]
-fn a_plugin_larger_than_the_budget_is_served() {
+fn a_plugin_larger_than_the_budget_runs() {
     let lab = Lab::new();
     configure_host(&lab, "[plugins]\nmemory-bytes = 1_048_576");
     let large = from_wat(&format!(
@@ -115,14 +115,14 @@ fn a_plugin_larger_than_the_budget_is_served() {
         assert_eq!(report.outcome_name(), "skipped", "{:?}", report.outcome);
         assert_eq!(lab.blobs.code_reads(), 1);
     }
-    // It has taken nobody's place for good.
+    // It has not blocked other plugins from the cache.
     let other = lab.handle(&host, &event("other-pool"));
     assert_eq!(other.outcome_name(), "written");
 }
 
-/// One host through several times to live.
+/// One host, over several TTLs.
 #[test]
-fn what_changes_is_followed_and_what_breaks_is_not() {
+fn valid_updates_are_activated_and_invalid_ones_are_not() {
     let lab = Lab::new();
     configure_host(&lab, "refresh-seconds = 1");
     let defaults = lab.place.config().join("defaults.toml");
@@ -136,7 +136,7 @@ fn what_changes_is_followed_and_what_breaks_is_not() {
     later.other("Customer");
     assert!(later.is_over("before it is time").is_empty());
 
-    // Nothing has changed: each is asked for once, and not sent again.
+    // Nothing has changed: each is requested once, conditionally, and not sent again.
     later.wait();
     later.mapped("User", 1);
     assert!(later.is_over("nothing new").is_empty());
@@ -152,7 +152,7 @@ fn what_changes_is_followed_and_what_breaks_is_not() {
     later.mapped("User", 1);
     assert!(lab.config.reads().is_empty() && lab.blobs.reads().is_empty());
 
-    // A newer release, a newer config, and one whose plugin is not there.
+    // A newer release, a newer config, and a config whose plugin does not exist.
     lab.lay(ACME, &mapper(2), &machine_code());
     lab.place
         .configure(POOL, "table = 'Member'\nplugin = 'acme'\nwrite = 'replace'");
@@ -172,7 +172,7 @@ fn what_changes_is_followed_and_what_breaks_is_not() {
     later.mapped("Member", 2);
     later.other("Customer");
 
-    // The store is away.
+    // The store is unreachable.
     lab.config.set(Fault::Dead);
     lab.blobs.set(Fault::Dead);
     later.wait();
@@ -189,7 +189,7 @@ fn what_changes_is_followed_and_what_breaks_is_not() {
     lab.config.set(Fault::None);
     lab.blobs.set(Fault::None);
 
-    // The release that is live now cannot be loaded, and the defaults are no TOML.
+    // The live release cannot be loaded, and the defaults are not TOML.
     lab.put_live(ACME, Sha256::of(b"nothing"));
     fs::write(&defaults, "table = ").unwrap();
     later.wait();
@@ -204,7 +204,7 @@ fn what_changes_is_followed_and_what_breaks_is_not() {
     );
     later.mapped("Member", 2);
 
-    // Other defaults reach the pools whose own files are as they were.
+    // New defaults reach pools whose own files are unchanged.
     lab.put_live(ACME, Sha256::of(&mapper(2)));
     lab.place
         .configure(POOL, "plugin = 'acme'\nwrite = 'replace'");
@@ -220,7 +220,7 @@ fn what_changes_is_followed_and_what_breaks_is_not() {
     assert_eq!(short(&notices), [format!("new config {POOL}")]);
     later.mapped("Visitor", 2);
 
-    // No file, no pool.
+    // A pool whose file is deleted is rejected.
     fs::remove_file(lab.place.config().join(&pool)).unwrap();
     later.wait();
     later.mapped("Visitor", 2);
@@ -262,11 +262,11 @@ fn no_event_waits_for_a_refresh() {
         (limit..Duration::from_secs(1)).contains(&waited),
         "{waited:?}"
     );
-    // Once for each, though three events came while it hung.
+    // Once for each, although three events came while it hung.
     assert_eq!(lab.config.reads().len(), 1);
     assert_eq!(lab.blobs.reads().len(), 1);
 
-    // What was not done by then goes on, and comes into use.
+    // The refresh that was not done by then continues, and its result is activated.
     lab.config.set(Fault::None);
     lab.blobs.set(Fault::None);
     let deadline = Instant::now() + Duration::from_secs(20);
@@ -281,7 +281,7 @@ fn no_event_waits_for_a_refresh() {
     }
 }
 
-/// A host, some time later.
+/// A host, after its caches' TTL.
 struct Later<'a> {
     lab: &'a Lab,
     host: Host,
@@ -294,14 +294,15 @@ impl Later<'_> {
         self.lab.blobs.reads();
     }
 
-    /// A sign-up in the pool that runs `acme` goes to this table, by this version.
+    /// Asserts that a sign-up in the pool of `acme` is mapped by this version and put to this
+    /// table.
     fn mapped(&self, table: &str, version: usize) {
         let report = self.written("confirm-sign-up", table);
         assert_eq!(report.trace.component, Some(Sha256::of(&mapper(version))));
         assert_eq!(report.trace.plugin, Some(plugin_name(ACME)));
     }
 
-    /// One in the other pool goes to this table.
+    /// Asserts that a sign-up in the other pool is put to this table.
     fn other(&self, table: &str) {
         self.written("other-pool", table);
     }
@@ -314,7 +315,7 @@ impl Later<'_> {
         report
     }
 
-    /// What was told, once all that goes on beside the events is over.
+    /// The notices, once the background tasks are done.
     fn is_over(&self, what: &str) -> Vec<Value> {
         let began = Instant::now();
         let limit = Duration::from_secs(10);
@@ -328,7 +329,7 @@ impl Later<'_> {
     }
 }
 
-/// Notices in a line each, sorted.
+/// Notices as one line each, sorted.
 fn short(notices: &[Value]) -> Vec<String> {
     let short = |notice: &Value| {
         let text = |key: &str| notice[key].as_str();

@@ -1,4 +1,4 @@
-//! Sign-ups through a user pool, into tables of a DynamoDB server.
+//! Sign-ups through a user pool into tables of a DynamoDB server.
 
 use poolhook::config::Table;
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ fn sign_ups_reach_their_tables_on_dynalite() {
 }
 
 fn sign_ups_reach_their_tables(dynamodb: &str) {
-    // Each table is in its pool's region, and nowhere else: another region would be `Store.NoTable`.
+    // Each table exists only in its pool's region: another region would give `Store.NoTable`.
     let tables = [
         table("ap-northeast-1", "User"),
         table("us-east-1", "Customer"),
@@ -65,7 +65,7 @@ fn sign_ups_reach_their_tables(dynamodb: &str) {
     }
     assert!(!serve.log().contains("skipped"), "{}", serve.log());
 
-    // The same trigger, but not a sign-up.
+    // The same trigger, with an event that is not a sign-up.
     cognito.forgot_password(pool, "user-0").unwrap();
     cognito
         .confirm_forgot_password(pool, "user-0", CODE, "N3w-Passw0rd!")
@@ -81,7 +81,7 @@ fn sign_ups_reach_their_tables(dynamodb: &str) {
     assert_eq!((outcomes("written"), outcomes("skipped")), (12, 1), "{log}");
 }
 
-/// A table's items, in an order of their own.
+/// A table's items, sorted by their text.
 fn by_key(dynamodb: &str, table: &Table) -> Vec<Value> {
     by_text(block_on(items(dynamodb, table)))
 }

@@ -24,7 +24,7 @@ pub(crate) fn sample(name: &str) -> String {
 const ITEM: &str = "{\"email\":{\"S\":\"hanako@example.com\"},\"id\":{\"S\":\"0f3d5f0e-8f5c-4b55-9c1c-2c0a3a4c7e11\"}}\n";
 
 #[test]
-fn run_writes_prints_and_is_harmless_twice() {
+fn run_writes_prints_and_is_idempotent() {
     let place = Place::with_sample_pools();
     let event = sample("confirm-sign-up");
     let (code, out, err) = text(&place.poolhook(&["run", &event]));
@@ -41,7 +41,7 @@ fn run_writes_prints_and_is_harmless_twice() {
 }
 
 #[test]
-fn run_goes_on_after_a_bad_event_and_says_so() {
+fn run_continues_after_a_bad_event_and_reports_it() {
     let place = Place::new(&[(POOL, "table = 'User'")]);
     let arguments = [
         "run",
@@ -61,7 +61,7 @@ fn run_goes_on_after_a_bad_event_and_says_so() {
 }
 
 #[test]
-fn run_tries_out_a_plugin_and_refuses_half_of_one() {
+fn run_tries_out_a_plugin_and_rejects_a_truncated_one() {
     let place = Place::with_sample_pools();
     let event = sample("confirm-sign-up");
     let component = fs::read(default_plugin()).unwrap();
@@ -84,7 +84,7 @@ fn run_tries_out_a_plugin_and_refuses_half_of_one() {
 }
 
 #[test]
-fn a_reader_that_has_read_enough_is_no_error() {
+fn a_closed_pipe_is_not_an_error() {
     let place = Place::with_sample_pools();
     let event = sample("confirm-sign-up");
     let mut command = place.command(&["run", &event, &event]);
@@ -116,7 +116,7 @@ fn config_check_names_file_line_key_and_rule() {
         &format!("{pool}:2:1: tabel: unknown field"),
         &format!("{pool}:4:8: limits.fuel: must be from 1 to"),
         "config/not a pool.toml is not named after a user pool",
-        "config/eu-west-1_Unknown.toml: plugin: the plugin `acme` is not known",
+        "config/eu-west-1_Unknown.toml: plugin: the plugin `acme` is unknown",
     ] {
         assert!(err.contains(expected), "{expected} is not in\n{err}");
     }
@@ -126,10 +126,10 @@ fn config_check_names_file_line_key_and_rule() {
 }
 
 #[test]
-fn what_cannot_be_done_is_said_with_the_way_out() {
+fn errors_say_what_to_do() {
     let place = Place::with_sample_pools();
     for (arguments, expected) in [
-        (&["items", "User"][..], "`poolhook run` makes one"),
+        (&["items", "User"][..], "`poolhook run` creates it"),
         (&["run", "nowhere.json"], "cannot read nowhere.json"),
         (&["run", "--config", "nowhere", "-"], "cannot reach nowhere"),
         (&["run"], "Usage:"),

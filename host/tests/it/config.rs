@@ -1,5 +1,5 @@
-//! Config files, right and wrong: `host/tests/config/<case>.toml` and beside it
-//! what comes of it, written anew where `POOLHOOK_BLESS` is set.
+//! Valid and invalid config files: `host/tests/config/<case>.toml`, and next to each the
+//! expected result, which is rewritten if `POOLHOOK_BLESS` is set.
 
 use std::{env, fs};
 
@@ -9,7 +9,7 @@ use poolhook::event::UserPoolId;
 use crate::support::{POOL, Place, block_on, files, tests};
 
 #[test]
-fn each_file_gives_what_stands_beside_it() {
+fn each_file_gives_the_expected_result() {
     let pool = UserPoolId::parse(POOL).unwrap();
     let mut differ = Vec::new();
     for case in files("config", "toml") {
@@ -32,7 +32,7 @@ fn each_file_gives_what_stands_beside_it() {
 }
 
 #[test]
-fn a_pools_file_lies_over_the_defaults() {
+fn a_pools_file_overrides_the_defaults() {
     let defaults = "
         table = 'Shared'
         region = 'eu-west-1'
@@ -56,7 +56,7 @@ fn a_pools_file_lies_over_the_defaults() {
 }
 
 #[test]
-fn a_wrong_file_stops_its_own_pool_only() {
+fn an_invalid_file_affects_only_its_own_pool() {
     let place = Place::with_sample_pools();
     place.configure(POOL, "tabel = 'User'");
     let pools = place.pools().unwrap();
@@ -74,7 +74,7 @@ fn a_wrong_file_stops_its_own_pool_only() {
 }
 
 #[test]
-fn a_hosts_file_says_what_holds_for_all_pools() {
+fn the_hosts_file_applies_to_all_pools() {
     let place = Place::with_sample_pools();
     assert_eq!(*place.pools().unwrap().host_config(), HostConfig::default());
     let text =

@@ -1,5 +1,5 @@
-//! The mappers that map alike: each passes the same cases, with the same items to
-//! the byte.
+//! The mappers with the same mapping: each passes the same cases, with byte-identical
+//! items.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,11 +11,11 @@ use tempfile::TempDir;
 use crate::command_line::text;
 use crate::support::{Place, event, event_names, tests};
 
-/// Below `host/tests`.
+/// The path below `host/tests`.
 const CASES: &str = "conformance/cases";
 
-/// The kits, by language, and whether each takes settings. The first one's items
-/// are the measure of the others'.
+/// The kits by language, and whether each takes settings. The others' items are compared
+/// with the first one's.
 const KITS: [(&str, bool); 4] = [
     ("rust", true),
     ("typescript", true),
@@ -25,7 +25,7 @@ const KITS: [(&str, bool); 4] = [
 
 type Items = BTreeMap<String, Value>;
 
-/// The folder of the components, `rust.wasm` and so on, is in `POOLHOOK_KITS`.
+/// `POOLHOOK_KITS` names the folder with the components, `rust.wasm` and so on.
 #[test]
 #[ignore = "needs POOLHOOK_KITS, the folder of the components that .ci/kits builds"]
 fn the_kits_map_alike() {
@@ -47,8 +47,8 @@ fn the_kits_map_alike() {
     }
 }
 
-/// The plugin `fields` is built in, and its settings say the mapping. It has none of
-/// another's settings, and its own words for an error.
+/// The plugin `fields` is built in, and its settings define the mapping. It has none of
+/// the kits' settings, and its errors have other texts.
 #[test]
 fn fields_map_like_the_kits() {
     let cases = cases(false);
@@ -69,7 +69,7 @@ fn fields_map_like_the_kits() {
     alike(&expected, "fields", &items);
 }
 
-/// Each case's item is the same to the byte.
+/// Asserts that each case's item is byte-identical.
 fn alike(measure: &Items, name: &str, items: &Items) {
     for (case, item) in items {
         let (item, expected) = (item.to_string(), measure[case].to_string());
@@ -77,7 +77,7 @@ fn alike(measure: &Items, name: &str, items: &Items) {
     }
 }
 
-/// A copy of the cases with settings of their own, or of those without.
+/// A copy of the cases that have their own settings, or of those that have none.
 fn cases(with_settings: bool) -> TempDir {
     let copy = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     for case in fs::read_dir(tests(CASES)).unwrap() {
@@ -94,7 +94,7 @@ fn cases(with_settings: bool) -> TempDir {
     copy
 }
 
-/// The cases with settings, for a mapper that takes none.
+/// The cases with settings, for a mapper that must reject all settings.
 fn with_settings_refused() -> TempDir {
     let copy = cases(true);
     for case in fs::read_dir(copy.path()).unwrap() {
@@ -105,7 +105,7 @@ fn with_settings_refused() -> TempDir {
     copy
 }
 
-/// Runs the cases, all of which must pass, and gives their items.
+/// Runs the cases, all of which must pass, and returns their items.
 fn run(cases: &Path, subject: &[&str]) -> Items {
     let arguments = ["plugin", "test", cases.to_str().unwrap(), "--json"];
     let tested = Place::new(&[]).poolhook(&[&arguments, subject].concat());

@@ -1,4 +1,4 @@
-//! What cannot be written is kept, shown, replayed and purged.
+//! Events that cannot be written are dead-lettered, shown, replayed and purged.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::aws_fixtures::mapper;
 use crate::support::{OTHER_POOL, POOL, Place, Serve, event, http};
 
-/// What Cognito gets: the failure's name, or none.
+/// Invokes the function. Returns the failure's name, or `None`.
 fn invoke(serve: &Serve, raw: &[u8]) -> Option<String> {
     let mut response = http().post(serve.invocations()).send(raw).unwrap();
     let body = response.body_mut().read_to_vec().unwrap();
@@ -34,7 +34,7 @@ fn listed(place: &Place) -> Vec<Value> {
 }
 
 #[test]
-fn what_cannot_be_written_is_kept_and_follows_by_replay() {
+fn events_that_cannot_be_written_are_dead_lettered_and_replayed() {
     // Neither plugin is published yet.
     let place = Place::new(&[
         (POOL, "table = 'User'\nplugin = 'acme'"),
@@ -48,11 +48,11 @@ fn what_cannot_be_written_is_kept_and_follows_by_replay() {
     assert_eq!(invoke(&serve, &raw), None);
     let other = event("other-pool");
     for _ in 0..3 {
-        // As often as Cognito tries.
+        // As many times as Cognito tries.
         let rejected = invoke(&serve, &other);
         assert_eq!(rejected.as_deref(), Some("Plugin.NotReleased"));
     }
-    // Nobody has configured this one, and this is no event.
+    // No config names this pool, and the last one is not a valid event.
     let unknown = String::from_utf8(raw.clone()).unwrap();
     let unknown = unknown.replace(POOL, "eu-west-1_Nobody");
     let rejected = invoke(&serve, unknown.as_bytes());
@@ -68,7 +68,7 @@ fn what_cannot_be_written_is_kept_and_follows_by_replay() {
     assert!(!log.contains("hanako"), "{log}");
     drop(serve);
 
-    // One letter an event, with all of its attempts.
+    // One dead letter per event, with all of its attempts.
     let letters = listed(&place);
     assert_eq!(letters.len(), 2, "{letters:?}");
     for (letter, (pool, attempts)) in letters.iter().zip([(POOL, 1), (OTHER_POOL, 3)]) {
@@ -87,30 +87,30 @@ fn what_cannot_be_written_is_kept_and_follows_by_replay() {
         "{kept}"
     );
 
-    // Nothing is mended: both stay.
+    // Nothing is fixed, so both are left.
     let (code, _, err) = run(&place, &["dead-letters", "replay"]);
     assert_eq!(code, Some(1));
-    assert!(err.contains("0 done, 2 stay"), "{err}");
+    assert!(err.contains("0 replayed, 2 left"), "{err}");
     let (code, _, err) = run(&place, &["dead-letters", "replay", "--retryable"]);
     assert_eq!(code, Some(0));
-    assert!(err.contains("0 done, 0 stay"), "{err}");
+    assert!(err.contains("0 replayed, 0 left"), "{err}");
 
     fs::write(place.path().join("acme.wasm"), mapper("one", "")).unwrap();
     let (code, _, err) = run(&place, &["plugin", "publish", "acme.wasm"]);
     assert_eq!(code, Some(0), "{err}");
     let (_, out, err) = run(&place, &["dead-letters", "replay", "--dry-run"]);
     assert!(out.contains(r#""shape":{"S":"one"}"#), "{out}");
-    assert!(err.contains("1 would be done, 1 stay"), "{err}");
+    assert!(err.contains("1 would be replayed, 1 left"), "{err}");
     assert!(place.items("User").is_empty());
     assert_eq!(listed(&place).len(), 2);
 
     let (code, _, err) = run(&place, &["dead-letters", "replay", "--pool", POOL]);
     assert_eq!(code, Some(0), "{err}");
-    assert!(err.contains("1 done, 0 stay"), "{err}");
+    assert!(err.contains("1 replayed, 0 left"), "{err}");
     assert_eq!(place.items("User").len(), 1);
     assert_eq!(listed(&place).len(), 1);
 
-    // The other one is purged, but not by mistake.
+    // The other one is purged, but only with --yes.
     let purge = ["dead-letters", "purge", "--class", "plugin"];
     let (_, out, err) = run(&place, &purge);
     assert!(
@@ -119,16 +119,16 @@ fn what_cannot_be_written_is_kept_and_follows_by_replay() {
     );
     assert_eq!(listed(&place).len(), 1);
     let (_, _, err) = run(&place, &[&purge[..], &["--yes"]].concat());
-    assert!(err.contains("1 removed"), "{err}");
+    assert!(err.contains("1 deleted"), "{err}");
     assert!(listed(&place).is_empty());
 }
 
 #[test]
-fn replay_replaces_no_item_and_says_what_differs() {
+fn replay_replaces_no_item_and_reports_what_differs() {
     let place = Place::new(&[(POOL, "table = 'User'\nplugin = 'acme'\nwrite = 'replace'")]);
     let serve = place.serve(&[], &[]);
     assert_eq!(invoke(&serve, &event("confirm-sign-up")), None);
-    // Since then somebody else has written the user's row.
+    // In the meantime another writer has written the user's row.
     place.configure(POOL, "table = 'User'");
     let event = crate::support::tests("events/confirm-sign-up.json");
     let (code, _, err) = run(&place, &["run", event.to_str().unwrap()]);

@@ -1,5 +1,5 @@
-//! The default plugin's behaviour: the same for the committed component and for
-//! one built from its source, which CI names in `POOLHOOK_REBUILT_DEFAULT`.
+//! The default plugin's behaviour: the same for the committed component and for one built
+//! from its source, which `POOLHOOK_REBUILT_DEFAULT` names in CI.
 
 use std::{env, fs};
 
@@ -21,14 +21,14 @@ fn committed() {
 }
 
 #[test]
-#[ignore = "needs POOLHOOK_REBUILT_DEFAULT, a component of `poolhook plugin build plugins/default`: .ci/run makes it"]
+#[ignore = "needs POOLHOOK_REBUILT_DEFAULT, a component of `poolhook plugin build plugins/default`: .ci/run builds it"]
 fn rebuilt() {
     let file =
         env::var_os("POOLHOOK_REBUILT_DEFAULT").expect("POOLHOOK_REBUILT_DEFAULT is not set");
     conforms(|| compiled(&fs::read(&file).unwrap()));
 }
 
-/// Plugins of which this component takes the place of all.
+/// Plugins with this component in place of every other.
 pub(crate) fn compiled(component: &[u8]) -> Plugins {
     let mut plugins = Plugins::builtin().unwrap();
     let name = plugin_name("under-test");
@@ -37,10 +37,10 @@ pub(crate) fn compiled(component: &[u8]) -> Plugins {
     plugins
 }
 
-/// Every sample event: `<id, email>`, or the reason why not.
+/// Maps every sample event to `<id, email>`, or to the reason for a skip.
 fn conforms(plugins: impl Fn() -> Plugins) {
     for name in event_names() {
-        // A place for each event: most are of the same user.
+        // A folder for each event: most events are of the same user.
         let place = Place::with_sample_pools();
         let raw = event(&name);
         let report = handle(&place.host_with(plugins()), &raw);

@@ -1,4 +1,4 @@
-//! What the docs name is what the code has: errors, limits, commands.
+//! The docs name the errors, limits and commands that the code has.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,7 +9,7 @@ use poolhook::config::Limits;
 use crate::command_line::text;
 use crate::support::{Place, tests};
 
-/// Errors that only the platform's people meet, and so none of an author's page.
+/// Errors that only operators get, so the page for plugin authors does not list them.
 const NOT_THE_AUTHORS: [&str; 10] = [
     "Plugin.ArtifactAltered",
     "Plugin.ArtifactMissing",
@@ -26,13 +26,13 @@ const NOT_THE_AUTHORS: [&str; 10] = [
 #[test]
 fn the_page_of_errors_lists_every_error() {
     let page = read("docs/errors.md");
-    // A row's first cell; a cell may name several.
+    // A row's first cell; a cell may name several errors.
     let cells = page.lines().filter_map(|line| line.strip_prefix("| `"));
     let cells: String = cells
         .map(|line| line.split(" | ").next().unwrap())
         .fold(String::new(), |all, cell| all + " `" + cell);
     let mut of_events = errors();
-    // Of `backfill` and `reconcile` alone, which print the text.
+    // Only `backfill` and `reconcile` have these, and print their texts.
     of_events.retain(|name| !name.starts_with("Cognito."));
     assert_eq!(names(&cells, '`'), of_events);
 }
@@ -105,7 +105,7 @@ fn the_page_on_the_command_line_lists_every_command_on_plugins() {
     assert!(seen > 9, "{help}");
 }
 
-/// The crate's docs are compiled, so its page is right where it says the same.
+/// The crate's docs are compiled, so an example that is also in them compiles.
 #[test]
 fn the_page_on_rust_shows_what_compiles() {
     let page = read("docs/plugins/rust.md");
@@ -263,14 +263,14 @@ fn read(path: &str) -> String {
     fs::read_to_string(repository().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The names in the code: `"Class.Name"`.
+/// The errors' names in the code: `"Class.Name"`.
 fn errors() -> BTreeSet<String> {
     let mut all = BTreeSet::new();
     visit(&tests("../src"), &mut |text| all.extend(names(text, '"')));
     all
 }
 
-/// What stands between two such marks and has the form of an error's name.
+/// The texts between two marks that have the form of an error's name.
 fn names(text: &str, mark: char) -> BTreeSet<String> {
     let is_name = |part: &&str| {
         let word = |word: &str| {

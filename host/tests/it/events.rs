@@ -1,4 +1,4 @@
-//! Events as they come and as they should not come.
+//! Valid and invalid events.
 
 use poolhook::event::{MAX_EVENT_BYTES, PostConfirmation};
 use poolhook::host::{Outcome, Skip};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::{POOL, Place, event, event_names, failure, handle};
 
 #[test]
-fn bad_events_fail_by_name_and_write_nothing() {
+fn invalid_events_fail_by_name_and_write_nothing() {
     let place = Place::new(&[(POOL, "table = 'User'")]);
     let host = place.host();
     let changed = |change: fn(&mut Value)| {
@@ -94,7 +94,7 @@ fn bad_events_fail_by_name_and_write_nothing() {
 }
 
 #[test]
-fn what_varies_between_cognito_and_its_emulators_is_read() {
+fn variations_of_cognito_and_its_emulators_are_accepted() {
     let event = json!({
         "version": "0",
         "region": "local",
@@ -156,7 +156,7 @@ fn only_listed_trigger_sources_write() {
 }
 
 #[test]
-fn the_log_line_says_what_happened_but_never_to_whom() {
+fn the_log_line_contains_no_value_of_the_users() {
     let place = Place::with_sample_pools();
     let host = place.host();
     for name in event_names() {
@@ -177,7 +177,7 @@ fn the_log_line_says_what_happened_but_never_to_whom() {
                 .values(),
         );
         for value in personal.iter().filter_map(|value| value.as_str()) {
-            // "true" and "12" stand in any line.
+            // "true" and "12" occur in any line.
             assert!(
                 value.len() < 5 || !line.contains(value),
                 "{value} in {line}"

@@ -1,8 +1,8 @@
-//! No user is lost: sign-ups while everything goes wrong, and replay after it.
+//! No user is lost: sign-ups while everything fails, and replay afterwards.
 //!
-//! `bootstrap` behind a Runtime API, and between it and ministack a proxy that
-//! throttles, fails, hangs, cuts and loses answers. `POOLHOOK_SEED` chooses what
-//! goes wrong, `POOLHOOK_EVENTS` how many people sign up. The seed is printed.
+//! `bootstrap` has a Runtime API in front, and between it and ministack a proxy that
+//! throttles, fails, hangs, cuts connections and loses answers. `POOLHOOK_SEED` seeds the
+//! faults, `POOLHOOK_EVENTS` is the number of sign-ups. The seed is printed.
 
 mod dice;
 mod history;
@@ -30,14 +30,14 @@ use lambda::Lambda;
 use people::{Kind, POOLS, Person, REFUSES_X};
 use proxy::{Proxy, Weather};
 
-/// One at a time: they measure, on a machine of few cores.
+/// One test at a time: they measure times, on a machine with few cores.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// What Cognito never has to wait longer for; it would wait 5 s.
+/// The longest time until an answer. Cognito would wait 5 s.
 const AT_MOST: Duration = Duration::from_millis(4500);
 
 #[test]
-fn every_event_has_one_end_and_replay_leaves_nobody_without_a_row() {
+fn every_event_has_one_outcome_and_replay_leaves_no_user_without_a_row() {
     let seed = from_env("POOLHOOK_SEED", 1);
     let events = from_env("POOLHOOK_EVENTS", 2000);
     eprintln!("POOLHOOK_SEED={seed} POOLHOOK_EVENTS={events}");
@@ -58,7 +58,11 @@ fn every_event_has_one_end_and_replay_leaves_nobody_without_a_row() {
     times.print("everything goes wrong");
     let (letters, rows) = (world.letters(), world.rows());
     let states = check(&told, &lines, &rows, &digests(&letters));
-    eprintln!("{states:?}, {} letters, {} rows", letters.len(), rows.len());
+    eprintln!(
+        "{states:?}, {} dead letters, {} rows",
+        letters.len(),
+        rows.len()
+    );
     assert_eq!(states.values().sum::<usize>(), told.len());
     check_puts(&told, &world.proxy.puts());
     assert!(times.percentile(100) < AT_MOST);
@@ -66,13 +70,13 @@ fn every_event_has_one_end_and_replay_leaves_nobody_without_a_row() {
     // Killed at any point, and run again.
     let mut left = letters.clone();
     for round in 1..=6 {
-        // A letter is one request to four.
+        // A replayed dead letter takes one to four requests.
         let most = 2 * left.len() as u64;
         let after = 1 + below(most, seed, &["kill", &round.to_string()]);
         let killed = world.replay_and_kill(after);
         left = world.letters();
         let (what, count) = (if killed { "killed" } else { "done" }, left.len());
-        eprintln!("replay, {what} after {after} requests: {count} letters left");
+        eprintln!("replay, {what} after {after} requests: {count} dead letters left");
         gone_are_there(&told, &letters, &left, &world.rows());
         check_puts(&told, &world.proxy.puts());
     }
@@ -97,13 +101,13 @@ fn every_event_has_one_end_and_replay_leaves_nobody_without_a_row() {
         }
     }
     eprintln!(
-        "{} letters stay, {without} were rejected and have no row",
+        "{} dead letters left, {without} people were rejected and have no row",
         left.len()
     );
 }
 
 #[test]
-fn whatever_hangs_every_answer_comes_in_time() {
+fn every_answer_comes_in_time_whatever_hangs() {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let world = World::new();
     let people = |range: Range<usize>| -> Vec<_> {
@@ -114,8 +118,8 @@ fn whatever_hangs_every_answer_comes_in_time() {
         let person = |number| Person::new(1, Kind::SignsUp, 2 * (number % 2), number);
         range.map(person).collect()
     };
-    // The calm comes first, so that what follows meets warm processes, and cold ones
-    // where those have gone.
+    // The calm comes first, so that the faults meet warm processes, and cold ones where
+    // those have ended.
     let (calm, throttled) = (people(0..400), accepting(400..560));
     let hanging = accepting(800..816);
     let stages = vec![
@@ -133,7 +137,7 @@ fn whatever_hangs_every_answer_comes_in_time() {
         assert!(times.percentile(100) < AT_MOST, "{what}");
         let ends = check(told, lines, &world.rows(), letters);
         eprintln!("{what}: {ends:?}");
-        // Whoever is kept is so at the first attempt.
+        // A dead-lettered event is accepted at the first attempt.
         let first = told.iter().all(|(_, answers)| answers.len() == 1);
         assert!(first || !ends.contains_key(&State::DeadLettered), "{what}");
         assert_eq!(ends.len(), 1, "{what}");
@@ -172,7 +176,7 @@ fn from_env(name: &str, default: u64) -> u64 {
     env::var(name).map_or(default, |text| text.parse().unwrap())
 }
 
-/// AWS, with four pools.
+/// AWS with four pools.
 struct World {
     cloud: Cloud,
     tables: Vec<Table>,
@@ -205,8 +209,8 @@ impl World {
         }
     }
 
-    /// Everybody signs up, in one weather after the other, in one function of so
-    /// many environments.
+    /// All people sign up, with one set of faults after the other, in one function with this
+    /// number of environments.
     fn sign_up(
         &self,
         environments: usize,
@@ -227,7 +231,7 @@ impl World {
         (told, Lines::new(log))
     }
 
-    /// A row of another origin, past the proxy.
+    /// Puts a row from another source, without the proxy.
     fn put_row(&self, person: &Person) {
         let put = json!({ "TableName": person.table, "Item": person.row });
         let credential = "test/20261123/us-east-1/dynamodb/aws4_request";
@@ -247,7 +251,7 @@ impl World {
         Rows::new(tables.map(|(pool, table)| (pool.table, self.cloud.items(table))))
     }
 
-    /// What `dead-letters list` says.
+    /// The dead letters, from `dead-letters list`.
     fn letters(&self) -> Vec<Value> {
         let list = ["dead-letters", "list", "--blobs", "s3://poolhook", "--json"];
         let listed = self.cloud.command(&list).output().unwrap();
@@ -259,7 +263,7 @@ impl World {
             .collect()
     }
 
-    /// `dead-letters replay`, of all of them, seen by the proxy.
+    /// `dead-letters replay` of all dead letters, through the proxy.
     fn replaying(&self) -> std::process::Command {
         let replay = ["dead-letters", "replay", "--rate", "10000", "--dynamodb"];
         let places = [
@@ -279,15 +283,14 @@ impl World {
     fn replay(&self) {
         let ran = self.replaying().output().unwrap();
         let said = String::from_utf8(ran.stderr).unwrap();
-        // Some must stay, but none for a reason of AWS's.
+        // Some must be left, but none because of AWS.
         assert!(ran.status.code() < Some(2), "{said}");
         assert!(!said.contains("Store."), "{said}");
         assert!(!said.contains("Host."), "{said}");
         eprintln!("replay: {}", said.lines().last().unwrap_or_default());
     }
 
-    /// Ends it as soon as it has made so many requests; says whether it was still
-    /// at work.
+    /// Kills a replay after this number of requests; returns whether it was still running.
     fn replay_and_kill(&self, after: u64) -> bool {
         let mut replay = self.replaying();
         replay.stderr(Stdio::null());
@@ -332,7 +335,7 @@ async fn confirm_all(
     told
 }
 
-/// The digests of the letters' events.
+/// The digests of the dead letters' events.
 fn digests(letters: &[Value]) -> HashSet<String> {
     let digest = |letter: &Value| {
         let key = letter["key"].as_str().unwrap();
@@ -342,7 +345,8 @@ fn digests(letters: &[Value]) -> HashSet<String> {
     letters.iter().map(digest).collect()
 }
 
-/// Whose letter is gone has a row, or must have none; what replay cannot do stays.
+/// An event whose dead letter was deleted has a row, or must have none; dead letters that
+/// replay cannot write are left.
 fn gone_are_there(told: &[Told], before: &[Value], left: &[Value], rows: &Rows) {
     let (before, left) = (digests(before), digests(left));
     assert!(left.is_subset(&before));

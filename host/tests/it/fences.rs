@@ -1,11 +1,11 @@
-//! The fences of the house: what may be named where. See `host/src/lib.rs`.
+//! Which modules may use what, as `host/src/lib.rs` documents.
 
 use std::fs;
 use std::path::Path;
 
 use crate::support::tests;
 
-/// A word, and the only places under `host/src` that may hold it in code.
+/// A word, and the only paths under `host/src` whose code may contain it.
 const FENCES: &[(&str, &[&str])] = &[
     ("wasmtime", &["plugin.rs", "plugin/"]),
     ("aws_sdk_cognitoidentityprovider", &["cognito.rs"]),
@@ -38,7 +38,7 @@ const FENCES: &[(&str, &[&str])] = &[
         ],
     ),
     ("tokio::process", &["publish/compile.rs"]),
-    // One direction: these know nothing of what comes after them.
+    // One direction only: these modules must not depend on those that use them.
     ("std::fs", &["blobs/dir.rs", "plugin/artifact.rs", "bin/"]),
     (
         "crate::aws",
@@ -120,7 +120,7 @@ const FENCES: &[(&str, &[&str])] = &[
 ];
 
 #[test]
-fn each_thing_is_named_in_its_own_place_only() {
+fn each_dependency_is_used_only_where_it_may_be() {
     let mut broken = Vec::new();
     let mut seen = vec![false; FENCES.len()];
     visit(&tests("../src"), &mut |path, text| {

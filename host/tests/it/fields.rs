@@ -1,5 +1,5 @@
-//! The plugin `fields`: the item from expressions in a pool's TOML. Its language has
-//! its own tests, in `plugins/fields`; these are about its place in the host.
+//! The plugin `fields`: items from expressions in a pool's TOML. `plugins/fields` tests
+//! its language; these tests are about `fields` in the host.
 
 use std::{env, fs};
 
@@ -37,9 +37,9 @@ fn committed() {
     ));
 }
 
-/// The same for one that is built from its source, which CI names.
+/// The same for a component that is built from source, which CI names.
 #[test]
-#[ignore = "needs POOLHOOK_REBUILT_FIELDS, a component of `poolhook plugin build plugins/fields`: .ci/run makes it"]
+#[ignore = "needs POOLHOOK_REBUILT_FIELDS, a component of `poolhook plugin build plugins/fields`: .ci/run builds it"]
 fn rebuilt() {
     let file = env::var_os("POOLHOOK_REBUILT_FIELDS").expect("POOLHOOK_REBUILT_FIELDS is not set");
     makes_the_item(compiled(&fs::read(&file).unwrap()));
@@ -62,7 +62,7 @@ fn makes_the_item(plugins: Plugins) {
 }
 
 #[test]
-fn its_item_keeps_the_rules_of_all_items() {
+fn its_item_must_follow_dynamodbs_rules() {
     for (item, error) in [
         ("id = \"'another'\"", "Item.KeyNotTheUsers"),
         ("sub = 'user.name'", "Item.KeyMissing"),
@@ -81,7 +81,7 @@ fn its_item_keeps_the_rules_of_all_items() {
 }
 
 #[test]
-fn config_check_says_where_each_mistake_is() {
+fn config_check_locates_each_mistake() {
     let place = Place::new(&[(
         POOL,
         r#"table = "User"
@@ -128,7 +128,7 @@ zip   = 1
 }
 
 #[test]
-fn the_example_config_is_right() {
+fn the_example_config_is_valid() {
     let config = tests("../../config");
     let check = Place::new(&[]).poolhook(&["config", "check", config.to_str().unwrap()]);
     let text = String::from_utf8(check.stderr).unwrap();
@@ -136,7 +136,7 @@ fn the_example_config_is_right() {
 }
 
 #[test]
-fn config_check_looks_where_the_settings_are() {
+fn config_check_names_the_file_with_the_settings() {
     let place = Place::new(&[
         (POOL, "table = 'User'\nplugin = 'fields'"),
         (
@@ -200,15 +200,15 @@ error = "x"
     let expected = [
         (
             "16:1",
-            "[0].item: `id` must be {\"S\":\"taro\"}, and is {\"S\":\"hanako\"}",
+            "[0].item: `id` must be {\"S\":\"taro\"}, but is {\"S\":\"hanako\"}",
         ),
         (
             "16:1",
-            "[0].item: `nix` must be {\"N\":\"1\"}, and is not there",
+            "[0].item: `nix` must be {\"N\":\"1\"}, but is missing",
         ),
         (
             "16:1",
-            "[0].item: `since` must not be there, and is {\"S\":\"2026-11-23T09:06:52.123Z\"}",
+            "[0].item: `since` must be absent, but is {\"S\":\"2026-11-23T09:06:52.123Z\"}",
         ),
         ("18:1", "[1]: expected a skip, got the item {"),
         (
@@ -235,7 +235,7 @@ error = "x"
     assert!(text.starts_with("unknown field `itme`"), "{text}");
 }
 
-/// Whatever words a plugin finds, a mistake is never taken for none.
+/// However a plugin words a mistake in its settings, it is reported as one.
 #[test]
 fn every_complaint_about_settings_is_a_mistake() {
     let text = "table = 'User'\n[settings]\nplan = 'a'\n";
@@ -278,15 +278,15 @@ fn every_complaint_about_settings_is_a_mistake() {
     assert!(rule.contains('\n'), "{rule}");
 }
 
-/// Expressions of somebody who wants to do harm: each ends in a named error, within
-/// the limits, in `config check` and in an event.
+/// Expressions of a malicious tenant: each ends in a named error, within the limits, in
+/// `config check` and in an event.
 #[test]
 fn hostile_expressions_end_in_a_named_error() {
     let many = |text: &str, times: usize| text.repeat(times);
     let brackets = format!("{}1{}", many("(", 5000), many(")", 5000));
     let within_brackets = format!("{}1{}", many("[", 24), many("]", 24));
     let cases = [
-        // Deep.
+        // Deeply nested.
         (brackets.as_str(), "Plugin.Refused"),
         (&within_brackets, "none"),
         (&(many("not ", 100) + "1"), "none"),
@@ -314,7 +314,7 @@ fn hostile_expressions_end_in_a_named_error() {
         ("'x' * 500000", "Item.TooLarge"),
         ("[1] * 1000000000", "Plugin.Refused"),
         ("2 ** 100000", "Plugin.Refused"),
-        // Endless.
+        // Expensive.
         ("('x,' * 1000000) | split(',') | set", "Plugin.FuelLimit"),
         (
             "('x,' * 100000) | split(',') | sort | reverse | join",
@@ -324,7 +324,7 @@ fn hostile_expressions_end_in_a_named_error() {
             "('x,' * 300000) | split(',') | join('y' * 1000)",
             "Plugin.FuelLimit",
         ),
-        // Odd.
+        // Unusual.
         ("1 // 0", "Plugin.Refused"),
         ("user.name[::0]", "Plugin.Refused"),
         (
@@ -359,7 +359,7 @@ fn hostile_expressions_end_in_a_named_error() {
     }
 }
 
-/// Each mistake that `config check` finds: line, column and key, and the rule.
+/// The mistakes that `config check` finds: line, column and key, and the rule.
 fn mistakes(place: &Place) -> Vec<(String, String)> {
     let check = place.poolhook(&["config", "check", "--json"]);
     let found: Value = serde_json::from_slice(&check.stdout).unwrap();

@@ -1,5 +1,5 @@
-//! What the interface promises: a plugin of a version that was released is loaded
-//! and maps for ever; one of another version is told so.
+//! The interface's promise: a plugin built for a released version loads and maps for
+//! ever; a plugin of another version is rejected with a clear error.
 
 use std::fs;
 
@@ -10,9 +10,9 @@ use crate::command_line::text;
 use crate::hostile::{add, component_of, hostile};
 use crate::support::{Place, tests};
 
-/// A folder for each version that was ever released.
+/// One folder for each released version.
 #[test]
-fn every_version_ever_released_maps_as_on_its_first_day() {
+fn every_released_version_still_maps_the_same() {
     let mut versions = 0;
     for entry in fs::read_dir(tests("frozen")).unwrap() {
         let folder = entry.unwrap().path();
@@ -27,7 +27,7 @@ fn every_version_ever_released_maps_as_on_its_first_day() {
 }
 
 #[test]
-fn what_is_not_of_this_world_is_told_what_it_is() {
+fn a_component_of_another_world_is_rejected_with_its_names() {
     for (file, says) in [
         (
             "newer-world.component",
@@ -49,10 +49,10 @@ fn what_is_not_of_this_world_is_told_what_it_is() {
     }
 }
 
-/// Of the same types as this host's world: the engine by itself would take the
-/// version 0.1.1 for 0.1.0.
+/// The types are the same as in this host's world: the engine alone would accept the
+/// version 0.1.1 as 0.1.0.
 #[test]
-fn a_plugin_of_a_next_version_is_refused_whole() {
+fn a_plugin_of_the_next_version_is_rejected() {
     let wit = fs::read_to_string(tests("../../wit/mapper.wit")).unwrap();
     let prelude = fs::read_to_string(tests("hostile/prelude.wat.in")).unwrap();
     let trap = fs::read_to_string(tests("hostile/trap.wat")).unwrap();

@@ -1,4 +1,4 @@
-//! Plugins that misbehave, all in one process beside a good one: see
+//! Plugins that misbehave, all in one process with a good one: see
 //! `host/tests/hostile/README.md`.
 
 use std::fs;
@@ -14,7 +14,7 @@ use wit_parser::{PackageId, Resolve};
 use crate::support::{POOL, Place, event, failure, files, handle, tests};
 
 #[test]
-fn every_way_to_misbehave_has_a_name_and_the_host_lives_on() {
+fn every_misbehaviour_has_a_name_and_the_host_survives() {
     let place = Place::new(&[(POOL, "table = 'User'")]);
     let mut plugins = Plugins::builtin().unwrap();
     let mut failed = Vec::new();
@@ -68,20 +68,20 @@ fn every_way_to_misbehave_has_a_name_and_the_host_lives_on() {
 }
 
 #[test]
-fn a_component_cut_anywhere_is_no_component() {
+fn a_truncated_component_is_rejected() {
     let component = fs::read(default_plugin()).unwrap();
     let mut plugins = Plugins::builtin().unwrap();
     for length in (0..component.len()).step_by(97) {
         let cut = add(&mut plugins, "cut", &component[..length]);
         let Err(error) = cut else {
-            // Nothing is missing but a custom section: its number is 0, and it is no code.
+            // Only a custom section is missing: its number is 0, and it contains no code.
             assert_eq!(
                 component[length], 0,
                 "{length} bytes are taken for the whole"
             );
             continue;
         };
-        // Where a section ends, what is left may be a component of another world.
+        // Cut at a section's end, the rest may be a component of another world.
         let known = ["Plugin.NotAComponent", "Plugin.WrongWorld"].contains(&error.name());
         assert!(known, "{length} bytes: {error}");
     }
@@ -90,7 +90,7 @@ fn a_component_cut_anywhere_is_no_component() {
 }
 
 #[test]
-fn what_a_plugin_says_is_not_in_the_hosts_own_texts() {
+fn a_plugins_message_is_not_in_the_hosts_own_texts() {
     let place = Place::new(&[(POOL, "table = 'User'\nplugin = 'an-error'")]);
     let mut plugins = Plugins::builtin().unwrap();
     let case = cases()
@@ -109,7 +109,7 @@ fn what_a_plugin_says_is_not_in_the_hosts_own_texts() {
     assert!(!report.log_line("id").contains(message));
 }
 
-/// Has a component from now on, compiled in this process.
+/// Compiles a component in this process and adds it.
 pub(crate) fn add(plugins: &mut Plugins, name: &str, component: &[u8]) -> Result<(), PluginError> {
     let plugin = plugins.loader().compile(plugin_name(name), component)?;
     plugins.add(plugin);
@@ -127,14 +127,14 @@ pub(crate) fn default_plugin() -> std::path::PathBuf {
 struct Case {
     name: String,
     expected: String,
-    /// In the error's text.
+    /// A part of the error's text.
     says: String,
     limits: String,
     component: Vec<u8>,
 }
 
 impl Case {
-    /// A pool of its own, so that all of them run in one host.
+    /// The case's own pool, so that all cases run in one host.
     fn pool(&self) -> String {
         format!("hostile-1_{}", self.name.replace('-', ""))
     }
@@ -168,14 +168,14 @@ fn case(file: &str) -> Case {
     }
 }
 
-/// A core module that exports `to-item` as a component of our world.
+/// Makes a component of our world from a core module that exports `to-item`.
 pub(crate) fn component(module: &str) -> Vec<u8> {
     let mut wit = Resolve::default();
     let (package, _) = wit.push_dir(tests("../../wit")).unwrap();
     component_of(&wit, package, module)
 }
 
-/// The same of the only world of a package.
+/// Like [`component`], for the only world of a package.
 pub(crate) fn component_of(wit: &Resolve, package: PackageId, module: &str) -> Vec<u8> {
     let mut module = wat::parse_str(module).unwrap_or_else(|error| panic!("{error}\n{module}"));
     let world = wit.select_world(&[package], None).unwrap();

@@ -1,4 +1,5 @@
-//! Whatever a publish is cut off at, what is live can be loaded, and the next one goes through.
+//! Wherever a publish is interrupted, the live release can be loaded, and the next publish
+//! succeeds.
 
 use std::fs;
 use std::process::Stdio;
@@ -17,12 +18,12 @@ use crate::support::{POOL, Place, event};
 use crate::{blobs, servers};
 
 #[test]
-fn a_cut_at_any_write_leaves_the_old_or_the_new_release_live_in_a_folder() {
+fn a_crash_at_any_write_leaves_the_old_or_the_new_release_live_in_a_folder() {
     cut_everywhere(&Lab::new());
 }
 
 #[test]
-fn a_cut_at_any_write_leaves_the_old_or_the_new_release_live_in_s3() {
+fn a_crash_at_any_write_leaves_the_old_or_the_new_release_live_in_s3() {
     let server = servers::ministack();
     let mut lab = Lab::new();
     let config = lab.runtime.block_on(blobs::config(server.url()));
@@ -37,25 +38,25 @@ fn a_cut_at_any_write_leaves_the_old_or_the_new_release_live_in_s3() {
     );
     let runtime = lab.runtime;
     lab = Lab::with(Place::new(&[]), Arc::new(s3));
-    // Connections live in the runtime that made them.
+    // Connections belong to the runtime that created them.
     lab.runtime = runtime;
     cut_everywhere(&lab);
 }
 
-/// Something that writes, and what may be live while it does.
+/// An operation that writes, and what may be live during it.
 struct Work {
     name: &'static str,
-    /// How many writes it is made of.
+    /// The number of writes.
     writes: usize,
-    /// What was there before it.
+    /// Sets up the state before it.
     prepare: fn(&Round<'_>),
     run: fn(&Round<'_>) -> Result<(), String>,
-    /// The version that is live before it; none if the host can map with none.
+    /// The version that is live before it; `None` if the host can load no version.
     old: Option<usize>,
     new: usize,
 }
 
-/// One cut, of a plugin of its own, whose versions are its own too.
+/// One interruption, with a plugin and versions of its own.
 struct Round<'a> {
     lab: &'a Lab,
     plugin: String,
@@ -123,7 +124,7 @@ const WORKS: [Work; 5] = [
                     .releases()
                     .release(&plugin, round.digest(1))
                     .await?;
-                // Whoever still runs the other engine finds its machine code.
+                // A host that still has the other engine finds its machine code.
                 assert!(release.artifact("wasmtime-36.0.2", TARGET).is_some());
                 publisher.rebuild(&release).await
             };
@@ -171,7 +172,7 @@ fn cut_everywhere(lab: &Lab) {
                 round.plugin
             );
         }
-        // One write later nothing is left to be cut.
+        // With one more write allowed, nothing is interrupted.
         let round = Round {
             lab,
             plugin: format!("{}-whole", work.name),
@@ -194,7 +195,7 @@ fn cut_everywhere(lab: &Lab) {
 }
 
 impl Round<'_> {
-    /// What a fresh host maps with after the cut.
+    /// Checks what a fresh host maps with after the interruption.
     fn check(&self, work: &Work, write: usize, after: bool) {
         let report = self.lab.sign_up();
         let found = report.trace.component;
@@ -210,7 +211,7 @@ impl Round<'_> {
             }
             (Err(failure), Some(_)) => panic!("{}: {}", self.plugin, failure.text()),
         }
-        // All that comes before the pointer changes nothing, and with the pointer all is done.
+        // Writes before the pointer change nothing, and with the pointer everything is done.
         let pointer = if work.writes == 5 { 4 } else { work.writes };
         if work.old != Some(work.new) {
             let moved = (write, after) >= (pointer, true);
@@ -260,7 +261,7 @@ fn a_publisher_that_is_killed_leaves_something_to_load() {
         let mut command = lab.place.command(&arguments);
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let mut process = command.spawn().unwrap();
-        // Most of the time goes into starting and compiling: the writes come at the end.
+        // Most of the time is spent on starting and compiling: the writes come at the end.
         random = random
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1);
@@ -289,11 +290,11 @@ fn a_publisher_that_is_killed_leaves_something_to_load() {
 }
 
 #[test]
-fn what_a_killed_writer_left_half_written_is_in_nobodys_way() {
+fn a_killed_writers_partial_files_block_nothing() {
     let lab = Lab::new();
     lab.lay(ACME, &mapper(0), &machine_code());
     fs::write(lab.place.path().join("mapper.wasm"), mapper(1)).unwrap();
-    // In a container, the next process often has the same number as the last one.
+    // In a container, the next process often has the same process id as the last one.
     let script = r#"
         for folder in releases/acme artifacts/"$1"; do
             mkdir -p "poolhook.blobs/$folder"

@@ -1,5 +1,5 @@
-//! What a new user does, by the docs alone: from an empty folder to the item of a
-//! sign-up, each command as the page says it.
+//! A new user's journeys, following only the docs: from an empty folder to the item of a
+//! sign-up, with each command as on the page.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -88,7 +88,7 @@ impl Page {
         Self(steps.to_owned())
     }
 
-    /// The indented blocks' lines.
+    /// The commands: the lines of indented blocks.
     fn commands(&self) -> Vec<&str> {
         let lines = self.0.lines().filter(|line| line.starts_with("    "));
         let commands: Vec<_> = lines.map(str::trim).collect();
@@ -96,21 +96,21 @@ impl Page {
         commands
     }
 
-    /// The first block of TOML.
+    /// The first TOML block.
     fn toml(&self) -> String {
         let (_, block) = self.0.split_once("```toml\n").unwrap();
         block.split("```").next().unwrap().to_owned()
     }
 }
 
-/// An empty folder, and a DynamoDB with a table for what comes of it.
+/// An empty folder, and a DynamoDB with a table for the items.
 struct NewUser {
     here: PathBuf,
     dynamodb: Server,
     serve: Option<Running>,
 }
 
-/// `poolhook serve`; dropped, it is gone.
+/// A `poolhook serve`, which is stopped on drop.
 struct Running(Child);
 
 impl Drop for Running {
@@ -136,7 +136,7 @@ impl NewUser {
         }
     }
 
-    /// The file that the page names, with the text that it shows.
+    /// Writes the file that the page names, with the text that the page shows.
     fn write_the_pools_file(&self, page: &Page) {
         let file = format!("config/{POOL}.toml");
         assert!(page.0.contains(&format!("`{file}`")), "{}", page.0);
@@ -145,7 +145,7 @@ impl NewUser {
         fs::write(file, page.toml()).unwrap();
     }
 
-    /// Runs the page's commands, one after the other; the one that serves stays.
+    /// Runs the page's commands in order; `serve` keeps running.
     fn follow(&mut self, page: &Page) {
         for command in page.commands() {
             if command.starts_with("poolhook serve") {
@@ -156,7 +156,7 @@ impl NewUser {
                 self.here.push(folder);
                 continue;
             }
-            // It is there already, with the pool's file.
+            // The folder exists already, with the pool's file.
             if command == "mkdir config" && self.here.join("config").exists() {
                 continue;
             }
@@ -166,7 +166,7 @@ impl NewUser {
     }
 
     fn serve(&mut self, command: &str) {
-        // A free port, as other tests serve too.
+        // On a free port, as other tests run servers too.
         let mut serve = self.shell(&format!("exec {command} --port 0"));
         let log = fs::File::create(self.log()).unwrap();
         let url = fs::File::create(self.url()).unwrap();
@@ -191,7 +191,7 @@ impl NewUser {
             .current_dir(&self.here)
             .env("PATH", format!("{}:{path}", poolhook.display()))
             .env("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb.url())
-            // One target directory for all Rust plugins of the tests.
+            // One target directory for all of the tests' Rust plugins.
             .env(
                 "CARGO_TARGET_DIR",
                 Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap(),
@@ -205,7 +205,7 @@ impl NewUser {
         shell
     }
 
-    /// Signs a user up, in a user pool whose trigger is what is served.
+    /// Signs a user up in a user pool whose trigger is this server.
     fn item_of_a_sign_up(&self) -> Value {
         let log = || fs::read_to_string(self.log()).unwrap();
         let url = until(Duration::from_secs(30), || {

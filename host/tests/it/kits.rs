@@ -1,5 +1,5 @@
-//! The plugin kits name what `wit/mapper.wit` names. What they map is tested
-//! in their own languages, and what `plugin new` makes of them in `new_plugin.rs`.
+//! The plugin kits have the names in `wit/mapper.wit`. Their mapping is tested in their
+//! own languages, and `plugin new` in `new_plugin.rs`.
 
 use std::{env, fs};
 
@@ -15,7 +15,7 @@ fn mapper() -> (Resolve, WorldId) {
     (wit, world)
 }
 
-/// They are written anew where `POOLHOOK_BLESS` is set.
+/// They are rewritten if `POOLHOOK_BLESS` is set.
 #[test]
 fn the_bindings_for_c_are_generated() {
     let (mut wit, world) = mapper();
@@ -36,9 +36,9 @@ fn the_bindings_for_c_are_generated() {
     assert_eq!(generated.iter().count(), 3);
 }
 
-/// They are written by hand: a name that is missing there is a type that differs.
+/// They are written by hand: a missing name would be a type that differs.
 #[test]
-fn the_declarations_for_typescript_hold_every_name() {
+fn the_declarations_for_typescript_have_every_name() {
     let declared =
         fs::read_to_string(tests("../../plugins/templates/typescript/src/wit.d.ts")).unwrap();
     let (wit, _) = mapper();

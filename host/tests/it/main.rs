@@ -1,4 +1,4 @@
-//! poolhook from outside, against real protocol servers and real guests.
+//! Integration tests of poolhook, with real protocol servers and real guests.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,

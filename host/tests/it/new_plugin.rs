@@ -1,5 +1,5 @@
-//! `poolhook plugin new`: what it makes in each language passes its own tests,
-//! builds and maps.
+//! `poolhook plugin new`: the project that it creates in each language passes its own
+//! tests, builds and maps.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -28,7 +28,7 @@ fn rust_builds_and_maps() {
 
 fn rust() -> Project {
     let project = Project::new("rust", "cargo test");
-    // The versions that this workspace has already.
+    // The versions that this workspace has downloaded already.
     let lock = project.folder().join("Cargo.lock");
     fs::copy(tests("../../Cargo.lock"), lock).unwrap();
     project
@@ -61,19 +61,22 @@ fn c_tests_builds_and_maps() {
     let tested = project.run("make test");
     assert!(tested.contains("ok an internal user is skipped"));
     assert!(!tested.contains("FAILED"), "{tested}");
-    // Made anew by the `poolhook` at hand.
+    // Built again with this `poolhook`.
     let _ = fs::remove_file(project.component());
     project.run("make");
     a_member_on("free", &project.map(""));
 
-    // What is no module.
+    // Files that are not core modules.
     for (arguments, says) in [
-        ("build/module.wasm", "a module needs --output FILE.wasm"),
+        (
+            "build/module.wasm",
+            "for a core module, pass --output FILE.wasm",
+        ),
         (
             "member-card.wasm --output other.wasm",
             "is a component already",
         ),
-        ("event.json --output other.wasm", "makes no component"),
+        ("event.json --output other.wasm", "cannot make a component"),
     ] {
         let arguments = format!("plugin build {arguments}");
         let arguments: Vec<_> = arguments.split(' ').collect();
@@ -94,8 +97,8 @@ fn a_member_on(plan: &str, item: &Value) {
     assert_eq!(item.as_object().unwrap().len(), 6);
 }
 
-/// A project that `plugin new` has made. It stays, and so do its tools and what
-/// it has built: a file is written anew only where it differs.
+/// A project that `plugin new` has created. The folder is reused, with its tools and its
+/// build output: a file is rewritten only if it differs.
 struct Project {
     place: Place,
     language: &'static str,
@@ -132,7 +135,7 @@ impl Project {
                 assert!(!text.contains(&named), "{shown} holds {named}");
             }
             for line in text.lines().filter(|line| line.contains("../")) {
-                // From its tests to its sources.
+                // From the tests to the sources.
                 let inside = ["../src/", "\"../tsconfig.json\"", "\"../src\""];
                 assert!(
                     file.starts_with("test") && inside.iter().any(|part| line.contains(part)),
@@ -159,7 +162,7 @@ impl Project {
         self.folder().join("member-card.wasm")
     }
 
-    /// What a command of its README says.
+    /// Runs a command of the project's README and returns its output.
     fn run(&self, command: &str) -> String {
         let poolhook = Path::new(env!("CARGO_BIN_EXE_poolhook"));
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
@@ -173,7 +176,7 @@ impl Project {
         command.args(words).current_dir(self.folder());
         // One target directory for all plugins.
         command.env("CARGO_TARGET_DIR", target);
-        // Not what the test runner has set for a package of its own.
+        // Without what the test runner sets for its own package.
         for (name, _) in env::vars_os() {
             let name = name.to_string_lossy();
             if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
@@ -186,7 +189,7 @@ impl Project {
         said
     }
 
-    /// The sample event's item, by way of the host; its cases pass before.
+    /// The sample event's item from the host, after the project's cases have passed.
     fn map(&self, config: &str) -> Value {
         let tested = self.run("poolhook plugin test");
         assert!(tested.contains("passed  full-user: "), "{tested}");
@@ -208,7 +211,7 @@ impl Project {
     }
 }
 
-/// All files below a folder, by their paths in it.
+/// All files below a folder, by their relative paths.
 fn all_files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![PathBuf::new()];
@@ -229,17 +232,17 @@ fn all_files(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn what_is_there_is_kept() {
+fn existing_files_are_not_replaced() {
     let place = Place::new(&[]);
     let folder = place.path().join("member-card");
     fs::create_dir(&folder).unwrap();
     fs::write(folder.join("mine"), "mine").unwrap();
     let new = place.poolhook(&["plugin", "new", "member-card"]);
     assert_eq!((new.status.code(), new.stdout.len()), (Some(2), 0));
-    assert!(text(&new.stderr).contains("member-card is there already, and is not empty"));
+    assert!(text(&new.stderr).contains("member-card already exists and is not empty"));
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
 
-    // An empty folder is none.
+    // An empty folder does not count.
     fs::remove_file(folder.join("mine")).unwrap();
     let new = place.poolhook(&["plugin", "new", "member-card", "--lang", "py"]);
     assert_eq!(line(&new), "member-card");
@@ -250,19 +253,19 @@ fn what_is_there_is_kept() {
 
     fs::write(place.path().join("file"), "").unwrap();
     let new = place.poolhook(&["plugin", "new", "file"]);
-    assert!(text(&new.stderr).contains("cannot make file: "));
+    assert!(text(&new.stderr).contains("cannot create file: "));
     let left = fs::read_dir(place.path()).unwrap();
     assert_eq!(left.count(), 4, "config, member-card, another and file");
 }
 
 #[test]
-fn a_name_is_a_plugins_and_a_packages() {
+fn a_name_must_be_valid_for_plugins_and_packages() {
     let place = Place::new(&[]);
     for (name, rule) in [
-        ("2fa", "must begin with a lower-case letter"),
-        ("../a", "must begin with a lower-case letter"),
+        ("2fa", "must start with a lower-case letter"),
+        ("../a", "must start with a lower-case letter"),
         ("a/b", "must be a plugin's name"),
-        ("Member", "must begin with a lower-case letter"),
+        ("Member", "must start with a lower-case letter"),
     ] {
         let new = place.poolhook(&["plugin", "new", name]);
         assert_eq!(new.status.code(), Some(2), "{name}");
@@ -270,8 +273,7 @@ fn a_name_is_a_plugins_and_a_packages() {
     }
 }
 
-/// Standard output without the line's end, or all of it; the command must have
-/// done its work.
+/// The only line of standard output, or all of it; the command must have succeeded.
 fn line(output: &Output) -> String {
     assert!(output.status.success(), "{}", text(&output.stderr));
     text(&output.stdout).trim().to_owned()

@@ -1,4 +1,4 @@
-//! `poolhook plugin` as its user types it, but for making projects.
+//! `poolhook plugin` as its user types it, except `plugin new`.
 
 use std::fs;
 use std::path::Path;
@@ -31,7 +31,7 @@ fn run(place: &Place, arguments: &str) -> (Option<i32>, String, String) {
     text(&place.poolhook(&[&["plugin"], &arguments[..]].concat()))
 }
 
-/// What it prints, in JSON; with this exit code.
+/// The JSON object that a command prints; it must end with this exit code.
 fn run_json(place: &Place, arguments: &str, code: i32) -> Value {
     let mut lines = run_json_lines(place, arguments, code);
     assert_eq!(lines.len(), 1, "{arguments}: {lines:?}");
@@ -54,27 +54,34 @@ fn first(version: usize, digits: usize) -> String {
 }
 
 #[test]
-fn where_nothing_is_published_each_command_says_what_to_do() {
+fn without_releases_each_command_says_what_to_do() {
     let place = place();
     for command in ["list", "show acme", "rollback acme", "rebuild"] {
         let (code, out, err) = run(&place, command);
         assert_eq!((code, out.as_str()), (Some(2), ""), "{command}");
-        assert!(err.contains("there is no poolhook.blobs yet"), "{err}");
+        assert!(
+            err.contains("the folder poolhook.blobs does not exist"),
+            "{err}"
+        );
         assert!(err.contains("`poolhook plugin publish`"), "{err}");
-        // To look is not to make.
+        // Reading commands do not create the folder.
         assert!(!place.path().join("poolhook.blobs").exists(), "{command}");
     }
     fs::create_dir(place.path().join("poolhook.blobs")).unwrap();
     for (command, expected, says) in [
-        ("list", 0, "`poolhook plugin publish` does that"),
-        ("show acme", 0, "nothing is published as acme"),
+        ("list", 0, "`poolhook plugin publish` publishes one"),
+        ("show acme", 0, "no release is published as acme"),
         ("rebuild", 0, "0 built for wasmtime-"),
         (
             "rollback acme",
             2,
             "`poolhook plugin publish FILE.wasm --name acme`",
         ),
-        ("rollback acme --to abcd", 2, "acme has no release abcd"),
+        (
+            "rollback acme --to abcd",
+            2,
+            "acme has no release with the digest abcd",
+        ),
     ] {
         let (code, out, err) = run(&place, command);
         assert_eq!(
@@ -146,7 +153,7 @@ fn publish_list_show_and_roll_back() {
         assert_eq!(line.starts_with("live"), version == 3, "{out}");
     }
 
-    // Back, and back again, and as far as there is.
+    // Back twice, until there is no earlier release.
     let (code, out, err) = run(&place, "rollback acme");
     assert_eq!((code, out), (Some(0), digest(2) + "\n"), "{err}");
     assert!(err.contains("acme: live again, since "), "{err}");
@@ -164,7 +171,10 @@ fn publish_list_show_and_roll_back() {
     let (code, out, _) = run(&place, &format!("rollback acme --to sha256:{}", digest(2)));
     assert_eq!((code, out), (Some(0), digest(2) + "\n"));
     for (to, says) in [
-        ("0123456789abcdef", "acme has no release 0123456789abcdef"),
+        (
+            "0123456789abcdef",
+            "acme has no release with the digest 0123456789abcdef",
+        ),
         ("abc", "first 4 digits"),
         ("ABCDEF", "first 4 digits"),
         ("../../acme", "first 4 digits"),
@@ -180,7 +190,7 @@ fn publish_list_show_and_roll_back() {
 }
 
 #[test]
-fn a_digests_first_digits_must_tell_one_release() {
+fn a_digest_prefix_must_identify_one_release() {
     let lab = Lab::new();
     let mut seen = std::collections::HashMap::new();
     let (one, other) = (0..)
@@ -196,7 +206,9 @@ fn a_digests_first_digits_must_tell_one_release() {
     let (code, out, err) = run(&lab.place, &format!("rollback acme --to {prefix}"));
     assert_eq!((code, out.as_str()), (Some(2), ""));
     assert!(
-        err.contains(&format!("several releases {prefix}...")),
+        err.contains(&format!(
+            "several releases whose digest starts with {prefix}"
+        )),
         "{err}"
     );
     let whole = digest(one);
@@ -205,7 +217,7 @@ fn a_digests_first_digits_must_tell_one_release() {
 }
 
 #[test]
-fn a_rejection_is_told_kept_and_shown() {
+fn a_rejection_is_printed_stored_and_shown() {
     let place = place();
     let (code, out, err) = run(&place, "publish trap.wasm --name acme");
     assert_eq!((code, out.as_str()), (Some(1), ""));
@@ -263,7 +275,7 @@ fn a_rejection_is_told_kept_and_shown() {
 }
 
 #[test]
-fn a_later_upload_keeps_the_pointer_and_is_named() {
+fn a_later_upload_stays_live_and_is_named() {
     let place = place();
     run(&place, "publish acme.wasm");
     let pointer = place.path().join("poolhook.blobs/releases/acme/live.json");
@@ -275,7 +287,7 @@ fn a_later_upload_keeps_the_pointer_and_is_named() {
     assert!(err.contains("2999") && err.contains(&digest(1)), "{err}");
     let published = run_json(&place, "publish v2.wasm --name acme", 1);
     assert_eq!(published["published"], "superseded");
-    // Who rolls back has the last word, whatever the clocks say.
+    // A rollback always takes effect, whatever the clocks show.
     let moved = run_json(&place, &format!("rollback acme --to {}", digest(2)), 0);
     assert_eq!(moved["live"]["sha256"], digest(2));
     assert_eq!(
@@ -285,7 +297,7 @@ fn a_later_upload_keeps_the_pointer_and_is_named() {
 }
 
 #[test]
-fn rebuild_makes_what_is_not_there_and_goes_on_after_a_failure() {
+fn rebuild_compiles_what_is_missing_and_continues_after_a_failure() {
     let lab = Lab::new();
     let other_engine = |plugin: &str, component: &[u8]| {
         let mut release = lab.lay(plugin, component, b"of another engine");
@@ -333,7 +345,7 @@ fn rebuild_makes_what_is_not_there_and_goes_on_after_a_failure() {
 }
 
 #[test]
-fn check_writes_nothing_and_says_what_publishing_would() {
+fn check_writes_nothing_and_reports_what_publishing_would() {
     let place = place();
     let before = names(place.path());
     let (code, out, err) = run(&place, "check acme.wasm");

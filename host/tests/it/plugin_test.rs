@@ -12,7 +12,7 @@ use crate::support::{POOL, Place, event, tests};
 
 const ID: &str = "0f3d5f0e-8f5c-4b55-9c1c-2c0a3a4c7e11";
 
-/// A place with a pool of the default plugin, and these files below `cases`.
+/// A folder with a pool that has the default plugin, and these files below `cases`.
 fn place(files: &[(&str, &str)]) -> Place {
     let place = Place::new(&[(POOL, "table = 'User'")]);
     for (path, content) in files {
@@ -144,7 +144,7 @@ fn errors_are_expected_by_name_and_message() {
 }
 
 #[test]
-fn bless_writes_what_comes_out_and_says_so() {
+fn bless_writes_the_results_and_reports_them() {
     let item = json!({ "id": { "S": ID }, "email": { "S": "hanako@example.com" } }).to_string();
     let place = place(&[
         ("new/event.json", "@confirm-sign-up"),
@@ -193,7 +193,7 @@ fn bless_writes_what_comes_out_and_says_so() {
 
 #[test]
 fn the_time_is_always_the_same_and_settings_come_from_the_case_first() {
-    // The frozen plugin echoes what it gets.
+    // The frozen plugin echoes its input.
     let component = tests("frozen/mapper-0-1-0/mapper-0-1-0.wasm");
     let place = place(&[
         ("its-own/event.json", "@confirm-sign-up"),
@@ -219,7 +219,7 @@ fn the_time_is_always_the_same_and_settings_come_from_the_case_first() {
 }
 
 #[test]
-fn a_pool_brings_its_limits_and_its_key() {
+fn a_pools_limits_and_key_apply() {
     let place = place(&[
         ("a/event.json", "@confirm-sign-up"),
         ("a/error.txt", "Item.KeyNotTheUsers"),
@@ -259,7 +259,7 @@ fn a_pool_brings_its_limits_and_its_key() {
 }
 
 #[test]
-fn the_component_is_where_plugin_build_puts_it() {
+fn the_default_component_is_the_one_that_plugin_build_writes() {
     let place = place(&[]);
     let project = place.path().join("acme");
     fs::create_dir_all(project.join("cases/one")).unwrap();
@@ -273,7 +273,9 @@ fn the_component_is_where_plugin_build_puts_it() {
     assert_eq!(code, Some(2));
     let missing = Path::new("acme/acme.wasm").display();
     assert!(
-        err.contains(&format!("there is no {missing}: `poolhook plugin build`")),
+        err.contains(&format!(
+            "{missing} does not exist. `poolhook plugin build`"
+        )),
         "{err}"
     );
     fs::write(project.join("acme.wasm"), hostile("an-error")).unwrap();
@@ -286,7 +288,7 @@ fn the_component_is_where_plugin_build_puts_it() {
 }
 
 #[test]
-fn what_is_wrong_with_cases_is_said_all_at_once() {
+fn mistakes_in_cases_are_reported_all_at_once() {
     let place = place(&[
         ("no-event/item.json", "{}"),
         ("bad-event/event.json", "{}"),
@@ -314,12 +316,12 @@ fn what_is_wrong_with_cases_is_said_all_at_once() {
         for says in [
             "cases/no-event has no event.json",
             "cases/bad-event/event.json: the event has no `userPoolId`",
-            "cases/two expects more than one thing: keep one of",
+            "cases/two has more than one expected result; leave only one of",
             "cases/bad-item/item.json: invalid type: integer",
             "cases/bad-rule/item.json: the attribute `id` is an empty set",
             "cases/bad-error/error.txt: its first line must be an error's name",
             "cases/bad-settings/settings.toml: ",
-            "cases/stray has settings.json; a case has no files but event.json, settings.toml,",
+            "cases/stray has settings.json; a case may only have the files event.json, settings.toml,",
         ] {
             assert!(err.contains(says), "{says}: {err}");
         }

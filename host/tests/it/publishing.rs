@@ -1,5 +1,5 @@
-//! Publishing under sign-ups: a new plugin reaches them in time, a broken one
-//! never does, and the same holds for configs.
+//! Publishing during sign-ups: sign-ups use a new plugin in time and never a broken one,
+//! and the same holds for configs.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -16,19 +16,19 @@ use crate::support::{OTHER_POOL, POOL, Serve};
 
 /// `refresh-seconds` of the hosts here.
 const TIME_TO_LIVE: Duration = Duration::from_secs(1);
-/// A change is in use after so long: what is above the time to live is for a slow
-/// machine, and still below the time to live that a host has by default.
+/// The time within which a change must be in use. It is well above the TTL, for a slow
+/// machine, and still below a host's default TTL.
 const FOLLOWED: Duration = Duration::from_secs(7);
 
 #[test]
-fn sign_ups_follow_what_is_published_and_none_is_lost() {
+fn sign_ups_use_what_is_published_and_none_is_lost() {
     let cloud = Cloud::start();
     let users = cloud.table("ap-northeast-1", "User");
     let customers = cloud.table("us-east-1", "Customer");
     let config = format!("config/{POOL}.toml");
     cloud.put("config/host.toml", b"refresh-seconds = 1");
     cloud.put(&config, b"table = 'User'\nplugin = 'acme'");
-    // The shape {id, email}, by a plugin that is published as any other.
+    // The shape {id, email}, from a plugin that is published like any other.
     let first = cloud.publish(&fs::read(default_plugin()).unwrap());
     assert_eq!(first.code, 0, "{}", first.stderr);
 
@@ -77,7 +77,7 @@ fn sign_ups_follow_what_is_published_and_none_is_lost() {
         assert_eq!(back.stdout, first.stdout, "{}", back.stderr);
         shape_is("email");
 
-        // Neither what is no config nor what cannot be run replaces one that works.
+        // Neither an invalid config nor a plugin that cannot run replaces one that works.
         cloud.put(&config, b"table = 'User'\nplugins = 'acme'");
         noticed("config kept", "Config.Invalid");
         cloud.put(&config, b"table = 'User'\nplugin = 'nowhere'");
@@ -95,13 +95,13 @@ fn sign_ups_follow_what_is_published_and_none_is_lost() {
     let found = shapes(&cloud, &users);
     let numbers = found.iter().map(|(number, _)| *number);
     assert!(numbers.eq(0..confirmed), "{found:?}: {}", serve.log());
-    // Each change was one change, from one user to the next.
+    // Each change takes effect once, between one user and the next.
     let mut shapes: Vec<_> = found.into_iter().map(|(_, shape)| shape).collect();
     shapes.dedup();
     assert_eq!(shapes, ["email", "one", "email", "one"]);
     assert_eq!(outcomes(&serve), vec!["written"; confirmed]);
 
-    // A new pool is one upload.
+    // A new pool takes one upload.
     sign_up(&cognito, CUSTOMER_CLIENT, "too-early");
     assert_eq!(
         outcomes(&serve)[confirmed..],
@@ -117,7 +117,7 @@ fn sign_ups_follow_what_is_published_and_none_is_lost() {
     assert_eq!(item["id"]["S"], "in-time");
 }
 
-/// What is no plugin, its error, and a word of the advice.
+/// An invalid plugin, its error, and a part of the advice.
 type Broken = (fn() -> Vec<u8>, &'static str, &'static str);
 const BROKEN: [Broken; 3] = [
     (
@@ -137,7 +137,7 @@ const BROKEN: [Broken; 3] = [
     ),
 ];
 
-/// Publishing says no, and leaves the reason where its author finds it.
+/// Publishing rejects the component, and stores the reason for its author.
 fn is_rejected(cloud: &Cloud, component: &[u8], error: &str, advice: &str) {
     let refused = cloud.publish(component);
     assert_eq!(refused.code, 1, "{}", refused.stderr);
@@ -188,7 +188,7 @@ impl SignUps {
     }
 }
 
-/// Ends the sign-ups, also where the test fails.
+/// Ends the sign-ups, even if the test fails.
 struct StopAtEnd<'a>(&'a AtomicBool);
 
 impl Drop for StopAtEnd<'_> {
@@ -227,7 +227,7 @@ fn shapes(cloud: &Cloud, table: &Table) -> Vec<(usize, &'static str)> {
     shapes
 }
 
-/// The log without the events that went well.
+/// The log without the events that succeeded.
 fn unusual(serve: &Serve) -> String {
     let log = serve.log();
     let lines = log

@@ -1,7 +1,7 @@
-//! Components of random instructions, types and proposals: whatever they are,
-//! publishing gives each a verdict, and `bootstrap` each event an end in time.
+//! Components of random instructions, types and proposals: publishing accepts or rejects
+//! each, and `bootstrap` answers each event in time.
 //!
-//! `POOLHOOK_COMPONENTS` says how many, `POOLHOOK_SEED` which.
+//! `POOLHOOK_COMPONENTS` is their number, `POOLHOOK_SEED` the seed.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -25,13 +25,13 @@ use crate::releases::leb;
 use crate::servers;
 use crate::support::{Place, block_on, event, tests};
 
-/// poolhook ends by itself within 4 s; the rest is for a slow machine.
+/// poolhook answers within 4 s; the rest is for a slow machine.
 const IN_TIME: Duration = Duration::from_millis(4500);
 /// The memory of the smallest Lambda function.
 const MEMORY_BYTES: u64 = 128 << 20;
 
 #[test]
-fn random_components_have_a_verdict_and_their_events_an_end() {
+fn random_components_are_accepted_or_rejected_and_their_events_answered() {
     let count = from_env("POOLHOOK_COMPONENTS", 200);
     let seed = from_env("POOLHOOK_SEED", 1);
     eprintln!("POOLHOOK_COMPONENTS={count} POOLHOOK_SEED={seed}");
@@ -72,7 +72,7 @@ fn random_components_have_a_verdict_and_their_events_an_end() {
         "{:?}",
         tally(&mut verdicts.iter().map(|(_, name)| name.as_str()))
     );
-    // The child never dies of a component.
+    // No component crashes the child.
     let died: Vec<_> = verdicts
         .iter()
         .filter(|(_, name)| name == "Upload.CompilerFailed")
@@ -139,8 +139,8 @@ fn pool(number: u64) -> String {
     format!("us-east-1_Random{number}")
 }
 
-/// One in ten is a component of random parts; the others are mappers that call a
-/// random module, of which half use all proposals.
+/// One in ten is a component of random parts; the others are mappers that call a random
+/// module, half of which use all proposals.
 fn component(seed: u64, number: u64) -> Vec<u8> {
     let bytes = noise(seed, number);
     let mut dice = Unstructured::new(&bytes);
@@ -161,7 +161,7 @@ fn component(seed: u64, number: u64) -> Vec<u8> {
     config.exports = Some(wat::parse_str("(module (func (export \"run\")))").unwrap());
     let module = Module::new(config, &mut dice).unwrap().to_bytes();
 
-    // In the place of the template's first module.
+    // Replaces the template's first module.
     let text = fs::read_to_string(tests("plugins/random.wat.in")).unwrap();
     let template = wat::parse_str(text).unwrap();
     let (header, sections) = template.split_at(8);
@@ -197,11 +197,11 @@ fn what_is_allowed(config: &mut Config) {
     config.custom_descriptors_enabled = false;
     config.wide_arithmetic_enabled = false;
     config.bulk_memory_enabled = true;
-    // With them come references that need the garbage collector.
+    // Reference types would include references that need the garbage collector.
     config.reference_types_enabled = false;
     config.tail_call_enabled = true;
     config.simd_enabled = true;
-    // No more than the default limits have, or nothing would get to run.
+    // Within the default limits, or nothing would run.
     config.max_memory32_bytes = 4 << 20;
     config.max_table_elements = 2_000;
     config.min_memories = 1;
@@ -212,7 +212,7 @@ fn what_is_allowed(config: &mut Config) {
     config.allow_start_export = false;
 }
 
-/// Some kilobytes that depend on both numbers.
+/// A few kilobytes that depend on both numbers.
 fn noise(seed: u64, number: u64) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ number;
     let mut next = || {
@@ -226,7 +226,7 @@ fn noise(seed: u64, number: u64) -> Vec<u8> {
     (0..length).flat_map(|_| next().to_le_bytes()).collect()
 }
 
-/// A number, and how many bytes it takes.
+/// A LEB128 number, and the number of bytes it takes.
 fn unleb(bytes: &[u8]) -> (usize, usize) {
     let digits = 1 + bytes.iter().position(|byte| byte & 0x80 == 0).unwrap();
     let number = bytes[..digits].iter().rev();

@@ -1,5 +1,5 @@
-//! What tests of releases need: components that differ, releases to tamper with, and blobs that can
-//! be watched, slowed down and cut off.
+//! For tests of releases: components that differ, releases to tamper with, and blobs that can be
+//! watched, slowed down and interrupted.
 
 use std::fs;
 use std::io::Write;
@@ -41,24 +41,24 @@ const MAPPER: &str = r#"
     (data (i32.const 0x20) "\00\02\00\00" "\02\00\00\00" "\00\00\00\00")
     (data (i32.const 0x200) "id")"#;
 
-/// A good mapper, `<id>`; each version has a digest of its own and does the same.
+/// A good mapper to `<id>`. All versions do the same, each with its own digest.
 pub(crate) fn mapper(version: usize) -> Vec<u8> {
     static COMPONENT: LazyLock<Vec<u8>> = LazyLock::new(|| from_wat(MAPPER));
     let mut mapper = COMPONENT.clone();
-    // A custom section, named `v`.
+    // A custom section with the name `v`.
     mapper.extend([0, 10, 1, b'v']);
     mapper.extend((version as u64).to_le_bytes());
     mapper
 }
 
-/// A component of the text of a function `$to_item`, and what belongs to it.
+/// Makes a component from the WAT of a function `$to_item` and its module's parts.
 pub(crate) fn from_wat(text: &str) -> Vec<u8> {
     let prelude = fs::read_to_string(tests("hostile/prelude.wat.in")).unwrap();
     component(&format!("(module {prelude} {text})"))
 }
 
-/// A good mapper, `<id>`, with this many functions of 100 calls, each of which becomes some 20 KB
-/// of machine code: it hands a thousand values on.
+/// A good mapper to `<id>` with this number of functions, each of 100 calls, which becomes about
+/// 20 KB of machine code: each call passes a thousand values.
 pub(crate) fn large_mapper(functions: usize) -> Vec<u8> {
     let thousand = "i64 ".repeat(1000);
     let function = format!("(func {})", "(call $take (call $give))".repeat(100));
@@ -71,19 +71,19 @@ pub(crate) fn large_mapper(functions: usize) -> Vec<u8> {
     ))
 }
 
-/// The machine code of every version of [`mapper`]: what differs is not compiled.
+/// The machine code of every version of [`mapper`]: versions differ only in a custom section.
 pub(crate) fn machine_code() -> Vec<u8> {
     static CODE: LazyLock<Vec<u8>> = LazyLock::new(|| precompile(&mapper(0)).unwrap());
     CODE.clone()
 }
 
-/// An instant long ago, so many seconds after another one.
+/// A fixed time in the past, plus this number of seconds.
 pub(crate) fn at(seconds: u64) -> Timestamp {
     let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000 + seconds);
     time.into()
 }
 
-/// A pool that runs `acme` and one that runs the built-in plugin, and where releases lie.
+/// A pool with the plugin `acme`, a pool with the built-in plugin, and releases.
 pub(crate) struct Lab {
     pub(crate) place: Place,
     pub(crate) config: Arc<Watched>,
@@ -92,7 +92,7 @@ pub(crate) struct Lab {
 }
 
 impl Lab {
-    /// With the blobs in a folder.
+    /// Creates a lab with the blobs in a folder.
     pub(crate) fn new() -> Self {
         let place = Place::new(&[]);
         let blobs = Dir::create(place.path().join("poolhook.blobs")).unwrap();
@@ -115,7 +115,7 @@ impl Lab {
         }
     }
 
-    /// A host that has just started, and maps machine code from [`Lab::cache`].
+    /// A new host, which maps machine code from [`Lab::cache`].
     pub(crate) fn host(&self) -> Host {
         let files = ArtifactFiles::open(self.cache(), 256 << 20).unwrap();
         self.host_with(Some(files))
@@ -139,12 +139,12 @@ impl Lab {
         self.runtime.block_on(work)
     }
 
-    /// What becomes of a sign-up in the pool that runs `acme`, in a fresh host.
+    /// Handles a sign-up in the pool with `acme`, in a new host.
     pub(crate) fn sign_up(&self) -> Report {
         self.handle(&self.host(), &event("confirm-sign-up"))
     }
 
-    /// A fresh host maps a sign-up with a release, whose component this is.
+    /// The component with which a new host maps a sign-up.
     pub(crate) fn mapped_with(&self) -> Sha256 {
         let report = self.sign_up();
         assert!(report.outcome.is_ok(), "{:?}", report.outcome);
@@ -174,20 +174,20 @@ impl Lab {
         self.runtime.block_on(self.publisher().publish(&upload))
     }
 
-    /// Publishes a version of [`mapper`], which goes live.
+    /// Publishes a version of [`mapper`], which becomes live.
     pub(crate) fn publish_version(&self, version: usize, uploaded: Timestamp) {
         let published = self.publish(ACME, mapper(version), uploaded).unwrap();
         assert!(matches!(published, Published::Live(_)), "{published:?}");
     }
 
-    /// The component that is live.
+    /// The live component.
     pub(crate) fn live(&self, plugin: &str) -> Option<Sha256> {
         let (releases, plugin) = (self.releases(), plugin_name(plugin));
         let live = self.runtime.block_on(releases.live(&plugin)).unwrap();
         live.map(|live| live.sha256)
     }
 
-    /// Writes what publishing would, at once and with any machine code.
+    /// Writes a release as publishing would, but immediately and with any machine code.
     pub(crate) fn lay(&self, plugin: &str, component: &[u8], code: &[u8]) -> Release {
         let release = Release {
             plugin: plugin_name(plugin),
@@ -245,7 +245,7 @@ fn json(document: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(document).unwrap()
 }
 
-/// Blobs whose reads are written down, and that fail on demand.
+/// Blobs that record reads, and fail on demand.
 pub(crate) struct Watched {
     blobs: Arc<dyn Blobs>,
     state: Mutex<State>,
@@ -262,21 +262,21 @@ struct State {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
     pub(crate) key: String,
-    /// Whether the reader had a version of it, and asked for another one only.
+    /// Whether the read was conditional on a version.
     pub(crate) conditional: bool,
 }
 
-/// What is wrong with blobs.
+/// A fault of the blobs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Fault {
     #[default]
     None,
-    /// Each read takes so long.
+    /// Each read takes this long.
     Slow(Duration),
-    /// With this write, the first one being 1, the process is gone: before the write takes place,
-    /// or after it.
+    /// The process crashes at this write, the first one being 1: before the write takes effect, or
+    /// after it.
     Cut { write: usize, after: bool },
-    /// No call comes through.
+    /// Every call fails.
     Dead,
 }
 
@@ -286,7 +286,7 @@ impl Watched {
         Self { blobs, state }
     }
 
-    /// From now on, with nothing seen yet.
+    /// Sets the fault and clears the recorded reads.
     pub(crate) fn set(&self, fault: Fault) {
         *self.state.lock().unwrap() = State {
             fault,
@@ -298,12 +298,12 @@ impl Watched {
         self.state.lock().unwrap().fault
     }
 
-    /// The reads since this was last asked.
+    /// Takes the reads since the last call.
     pub(crate) fn reads(&self) -> Vec<Seen> {
         std::mem::take(&mut self.state.lock().unwrap().reads)
     }
 
-    /// How many of these reads were of machine code.
+    /// The number of reads of machine code since the last call.
     pub(crate) fn code_reads(&self) -> usize {
         let code = |seen: &Seen| seen.key.strip_suffix(".cwasm").is_some();
         self.reads().iter().filter(|seen| code(seen)).count()

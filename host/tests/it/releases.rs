@@ -1,5 +1,5 @@
-//! What is wrong with a release or an upload: each has a name, nothing of it runs, and what is live
-//! stays live.
+//! Damaged releases and rejected uploads: each has a named error, none of it runs, and the live
+//! release stays live.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
@@ -20,7 +20,7 @@ use crate::hostile::{default_plugin, hostile, plugin_name};
 use crate::release_fixtures::{ACME, Lab, at, entry, from_wat, machine_code, mapper, upload};
 use crate::support::{POOL, event, failure};
 
-/// What is wrong, the failure's name, what it says, and how it is made so.
+/// The damage, the failure's name, a part of its text, and how to cause the damage.
 type Tampered = (&'static str, &'static str, &'static str, fn(&Lab));
 
 const TAMPERED: [Tampered; 18] = [
@@ -167,7 +167,7 @@ const TAMPERED: [Tampered; 18] = [
 const REBUILD: &str = "`poolhook plugin rebuild`";
 
 #[test]
-fn what_was_tampered_with_does_not_run_and_publishing_again_mends_it() {
+fn tampered_releases_do_not_run_and_publishing_again_fixes_them() {
     for (case, name, says, tamper) in TAMPERED {
         let lab = Lab::new();
         lab.lay(ACME, &mapper(0), &machine_code());
@@ -190,14 +190,14 @@ fn what_was_tampered_with_does_not_run_and_publishing_again_mends_it() {
 
         lab.publish_version(0, at(1));
         assert_eq!(lab.mapped_with(), Sha256::of(&mapper(0)), "{case}");
-        // The host that refused it looks again by itself: a failure is not kept.
+        // The host that rejected it loads it again by itself: failures are not cached.
         let report = lab.handle(&host, &event("confirm-sign-up"));
         assert!(report.outcome.is_ok(), "{case}: {:?}", report.outcome);
     }
 }
 
 #[test]
-fn a_pin_loads_its_own_component_or_nothing() {
+fn a_pin_loads_exactly_its_component() {
     let lab = Lab::new();
     lab.lay(ACME, &mapper(1), &machine_code());
     lab.lay(ACME, &mapper(2), &machine_code());
@@ -212,7 +212,7 @@ fn a_pin_loads_its_own_component_or_nothing() {
         pin(digest);
         assert_eq!(failure(&lab.sign_up()), "Plugin.NoSuchRelease");
     }
-    // A built-in plugin has no releases, so no pin of one can be met.
+    // A built-in plugin has no releases, so a pin of one cannot be loaded.
     let pinned = format!(
         "table = 'User'\nplugin = 'default@sha256:{}'",
         theirs.sha256
@@ -222,7 +222,7 @@ fn a_pin_loads_its_own_component_or_nothing() {
 }
 
 #[test]
-fn rebuilding_mends_what_can_be_made_anew() {
+fn rebuild_fixes_missing_and_damaged_artifacts() {
     let tampers: [fn(&Lab); 3] = [
         |lab| edit(&code_file(lab), |code| code.truncate(9)),
         |lab| fs::remove_file(code_file(lab)).unwrap(),
@@ -252,7 +252,7 @@ fn rebuilding_mends_what_can_be_made_anew() {
         assert_eq!(lab.mapped_with(), digest);
         assert!(!rebuild(), "what is whole was made again");
     }
-    // Not even a compiler makes code of another component.
+    // Rebuild cannot fix a component that differs from its digest.
     let lab = Lab::new();
     let release = lab.lay(ACME, &mapper(0), &machine_code());
     fs::remove_file(code_file(&lab)).unwrap();
@@ -265,7 +265,7 @@ fn rebuilding_mends_what_can_be_made_anew() {
 }
 
 #[test]
-fn a_tampered_file_in_the_cache_is_read_from_the_store_again() {
+fn a_tampered_cache_file_is_downloaded_again() {
     let lab = Lab::new();
     let release = lab.lay(ACME, &mapper(0), &machine_code());
     let file = lab
@@ -288,14 +288,14 @@ fn a_tampered_file_in_the_cache_is_read_from_the_store_again() {
         assert_eq!(lab.blobs.code_reads(), 1);
         assert_eq!(fs::read(&file).unwrap(), machine_code(), "not mended");
     }
-    // Where no file can be kept, the code is used all the same.
+    // If no file can be written, the code is loaded anyway.
     fs::remove_file(&file).unwrap();
     fs::create_dir(&file).unwrap();
     assert_eq!(lab.mapped_with(), release.sha256);
 }
 
 #[test]
-fn a_cache_folder_of_others_is_refused() {
+fn another_users_cache_folder_is_rejected() {
     let lab = Lab::new();
     let folder = |name: &str| {
         let folder = lab.place.path().join(name);
@@ -314,7 +314,7 @@ fn a_cache_folder_of_others_is_refused() {
     symlink(&own, &link).unwrap();
     let file = lab.place.path().join("file");
     fs::write(&file, "").unwrap();
-    // Only root gives a folder away; for everybody else, the root folder is another user's.
+    // Only root can give a folder away; for other users, the root folder is another user's.
     let others = folder("others");
     let others = match chown(&others, Some(4321), None) {
         Ok(()) => others,
@@ -332,14 +332,14 @@ fn a_cache_folder_of_others_is_refused() {
         assert_eq!(run.status.code(), Some(2), "{said}");
         assert!(said.contains(&format!("cannot use {folder}")), "{said}");
     }
-    // One that is made is closed to others.
+    // A new folder is accessible only to its owner.
     let new = lab.place.path().join("new");
     open(&new).unwrap();
     assert_eq!(fs::metadata(&new).unwrap().mode() & 0o777, 0o700);
 }
 
 #[test]
-fn names_do_not_lead_out_of_the_folder() {
+fn names_cannot_escape_the_folder() {
     let lab = Lab::new();
     let wasm = lab.place.path().join("mapper.wasm");
     fs::write(&wasm, mapper(0)).unwrap();
@@ -379,7 +379,7 @@ fn names_do_not_lead_out_of_the_folder() {
             assert!(lab.runtime.block_on(handled).unwrap().is_none(), "{name}");
         }
     }
-    // By its file's name neither.
+    // Nor by the file's name.
     fs::rename(&wasm, lab.place.path().join("My Mapper.wasm")).unwrap();
     let outcome = lab.place.poolhook(&["plugin", "publish", "My Mapper.wasm"]);
     assert_eq!(outcome.status.code(), Some(2));
@@ -395,7 +395,7 @@ fn names_do_not_lead_out_of_the_folder() {
 }
 
 #[test]
-fn a_rejected_upload_has_a_name_and_advice_and_leaves_what_is_live() {
+fn a_rejected_upload_has_a_name_and_advice_and_changes_no_release() {
     let lab = Lab::new();
     lab.publish_version(1, at(1));
     let before = files(&lab.place.path().join("poolhook.blobs"));
@@ -468,7 +468,7 @@ fn a_rejected_upload_has_a_name_and_advice_and_leaves_what_is_live() {
         assert_eq!((rejection.bytes, rejection.sha256), (bytes, Some(sha256)));
         assert_eq!(lab.live(ACME), Some(Sha256::of(&mapper(1))));
     }
-    // Its rejection is all that an upload leaves behind.
+    // The rejection is all that the upload leaves behind.
     let mut after = files(&lab.place.path().join("poolhook.blobs"));
     after.retain(|file| file != "rejections/acme.json");
     assert_eq!(after, before);
@@ -480,7 +480,7 @@ fn a_rejected_upload_has_a_name_and_advice_and_leaves_what_is_live() {
 }
 
 #[test]
-fn what_is_wrong_beside_the_component_has_a_name_too() {
+fn errors_outside_the_component_have_names_too() {
     let lab = Lab::new();
     let limits = PublishLimits {
         component_bytes: 8 << 10,
@@ -500,7 +500,7 @@ fn what_is_wrong_beside_the_component_has_a_name_too() {
     let why = rejection(&lab, ACME).unwrap();
     assert_eq!((why.bytes, why.sha256), ((8 << 10) + 1, None));
     assert!(why.advice.contains("publish.component-bytes"), "{why:?}");
-    // The same by its bytes, not by its key.
+    // The same by its content, not by its key.
     let large = upload(ACME, vec![0; (8 << 10) + 1], at(1));
     let outcome = lab.runtime.block_on(publisher.publish(&large)).unwrap();
     assert_eq!(rejected(outcome).name(), "Upload.TooLarge");
@@ -516,7 +516,7 @@ fn what_is_wrong_beside_the_component_has_a_name_too() {
     );
     assert_eq!(lab.live("default"), None);
 
-    // What needs settings is tried out with those that lie beside it.
+    // A plugin that needs settings is tried out with those uploaded next to it.
     let choosy = from_wat(
         r#"(func $to_item (param $user i32) (result i32)
              (select (i32.const 0) (i32.const 0x40)
@@ -552,7 +552,7 @@ fn what_is_wrong_beside_the_component_has_a_name_too() {
     assert!(matches!(outcome, Published::Live(_)), "{outcome:?}");
     assert_eq!(lab.live(ACME), Some(Sha256::of(&choosy)));
 
-    // No uploads at all.
+    // Not uploads.
     assert!(publish("uploads/acme/gone.wasm").is_none());
     for key in [
         "uploads/acme/v1.txt",
@@ -571,7 +571,7 @@ fn what_is_wrong_beside_the_component_has_a_name_too() {
 }
 
 #[test]
-fn a_compile_bomb_ends_at_the_limits() {
+fn a_compile_bomb_is_stopped_by_the_limits() {
     let lab = Lab::new();
     lab.publish_version(1, at(1));
     let bomb = compile_bomb();
@@ -601,7 +601,7 @@ fn a_compile_bomb_ends_at_the_limits() {
         let rejection = rejection(&lab, ACME).unwrap();
         assert!(rejection.advice.contains("host.toml"), "{rejection:?}");
 
-        // The same process, with the same limits, still publishes.
+        // The same publisher, with the same limits, still publishes.
         let good = upload(ACME, mapper(2), at(uploaded + 1));
         let outcome = lab.runtime.block_on(publisher.publish(&good)).unwrap();
         assert!(matches!(outcome, Published::Live(_)), "{outcome:?}");
@@ -609,9 +609,9 @@ fn a_compile_bomb_ends_at_the_limits() {
     }
 }
 
-/// The clock and the size of the machine would end it too, but later.
+/// The machine's time and memory would stop it too, but later.
 #[test]
-fn the_compiling_process_ends_itself_at_its_limits() {
+fn the_compile_child_is_stopped_by_its_own_limits() {
     let lab = Lab::new();
     let file = lab.place.path().join("bomb.wasm");
     fs::write(&file, compile_bomb()).unwrap();
@@ -630,7 +630,7 @@ fn the_compiling_process_ends_itself_at_its_limits() {
 }
 
 #[test]
-fn a_compiler_that_fails_on_a_component_rejects_it_and_a_missing_one_says_nothing_of_it() {
+fn a_failing_compiler_rejects_the_component_and_a_missing_one_does_not() {
     let lab = Lab::new();
     let publish = |program: &str| {
         let publisher = Publisher::new(
@@ -645,7 +645,7 @@ fn a_compiler_that_fails_on_a_component_rejects_it_and_a_missing_one_says_nothin
     assert_eq!(missing.name(), "Publish.NoCompiler");
     assert_eq!((lab.live(ACME), rejection(&lab, ACME)), (None, None));
 
-    // It ends with 1, as a process that was not written to end so.
+    // Exits with 1, which the compile child itself never does.
     let failing = publish("/usr/bin/false").unwrap();
     assert_eq!(rejected(failing).name(), "Upload.CompilerFailed");
     let rejection = rejection(&lab, ACME).unwrap();
@@ -661,7 +661,7 @@ fn the_later_upload_or_rollback_is_live() {
     lab.publish_version(1, at(10));
     lab.publish_version(2, at(20));
 
-    // S3 tells of uploads more than once, and not in order.
+    // S3 may report uploads more than once, and out of order.
     let Published::Superseded(checked, live) = publish(3, 15) else {
         panic!("an older upload went live");
     };
@@ -671,7 +671,7 @@ fn the_later_upload_or_rollback_is_live() {
     assert!(matches!(publish(2, 20), Published::Live(_)));
     assert_eq!(lab.live(ACME), Some(digest(2)));
 
-    // A superseded one is a release all the same.
+    // A superseded upload is still a release.
     let (releases, acme) = (lab.releases(), plugin_name(ACME));
     let history = lab.runtime.block_on(releases.history(&acme)).unwrap();
     assert_eq!((history.releases.len(), history.damaged.len()), (3, 0));
@@ -687,7 +687,7 @@ fn the_later_upload_or_rollback_is_live() {
     assert!(matches!(publish(5, 35), Published::Live(_)));
     assert_eq!(lab.mapped_with(), digest(5));
 
-    // The clock of whoever rolls back may be behind that of S3.
+    // The clock of the machine that rolls back may be behind S3's.
     assert_eq!(roll_back(Some(digest(1)), 5), digest(1));
     assert_eq!(lab.mapped_with(), digest(1));
     assert!(matches!(publish(5, 35), Published::Live(_)));
@@ -699,7 +699,7 @@ fn the_later_upload_or_rollback_is_live() {
 }
 
 #[test]
-fn of_publishers_that_race_one_is_live_and_all_are_whole() {
+fn of_concurrent_publishes_one_is_live_and_all_are_complete() {
     for (first, second) in [(10, 10), (10, 20), (20, 10)] {
         let lab = Lab::new();
         let barrier = Barrier::new(2);
@@ -744,17 +744,17 @@ fn code_file(lab: &Lab) -> PathBuf {
 fn edit(file: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     let mut bytes = fs::read(file).unwrap();
     change(&mut bytes);
-    // Files of machine code are not for writing.
+    // Files of machine code are read-only.
     fs::remove_file(file).unwrap();
     fs::write(file, bytes).unwrap();
 }
 
-/// Has the release name this as its artifact, with its right digest.
+/// Makes the release name this code as its artifact, with the matching digest.
 fn name_code(lab: &Lab, code: &[u8]) {
     lab.lay(ACME, &mapper(0), code);
 }
 
-/// The machine code with the beginning of a text in it overwritten.
+/// The machine code, with the start of a text in it overwritten.
 fn patched(text: &str, with: &str) -> Vec<u8> {
     let mut code = machine_code();
     let mut places = code.windows(text.len());
@@ -765,11 +765,11 @@ fn patched(text: &str, with: &str) -> Vec<u8> {
     code
 }
 
-/// One function of so many blocks that compiling them takes far longer, and far more memory, than
-/// their number suggests.
+/// A function with a number of blocks such that compiling it takes far more time and memory than
+/// its size suggests.
 fn compile_bomb() -> Vec<u8> {
     const LOCALS: u32 = 1000;
-    // Each local is changed or not, block by block, so each block joins all values of all locals.
+    // Each block may change a local, so each block merges all values of all locals.
     let mut body = vec![1];
     body.extend(leb(LOCALS));
     body.push(0x7f);
@@ -831,7 +831,7 @@ fn key_of(key: &str) -> Key {
     Key::try_from(key.to_owned()).unwrap()
 }
 
-/// All files below a folder but locks, sorted.
+/// All files below a folder except locks, sorted.
 fn files(root: &Path) -> Vec<String> {
     let mut folders = vec![root.to_owned()];
     let mut files = Vec::new();

@@ -49,7 +49,7 @@ fn every_event_comes_back_byte_for_byte() {
 }
 
 #[test]
-fn a_failure_is_a_function_error_and_the_server_lives_on() {
+fn a_failure_is_a_function_error_and_the_server_survives() {
     let place = Place::new(&[(POOL, "table = 'User'")]);
     let serve = place.serve(&[], &[]);
     let other = event("other-pool");
@@ -64,7 +64,7 @@ fn a_failure_is_a_function_error_and_the_server_lives_on() {
         assert_eq!(error["errorType"], name);
         assert!(error["errorMessage"].is_string());
     }
-    // The API's own errors: the function is not called.
+    // The API's own errors: the function is not invoked.
     let huge = vec![b' '; 6 * 1024 * 1024 + 1];
     for (payload, status, name) in [
         (&b"not json"[..], 400, "InvalidRequestContentException"),
@@ -107,7 +107,7 @@ fn invocation_types_names_and_log_tails_are_lambdas() {
         .replace("/poolhook/", &format!("/{}/", arn.replace(':', "%3A")));
     assert_eq!(http().post(by_arn).send(&raw[..]).unwrap().status(), 200);
 
-    // The answer does not wait for the event; the end of the server does.
+    // The answer does not wait for the event, but the server's shutdown does.
     let event = invoke(
         &serve,
         &[("X-Amz-Invocation-Type", "Event")],

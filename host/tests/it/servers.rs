@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
-/// Starts ministack: `DynamoDB` and S3; tables are apart by region, as in AWS.
+/// Starts ministack: `DynamoDB` and S3. Tables are separate by region, as in AWS.
 pub(crate) fn ministack() -> Server {
     let python = ministack_venv().join("bin/python");
     Server::start("ministack", "Running on http://", |_, port| {
@@ -26,32 +26,32 @@ pub(crate) fn ministack() -> Server {
             .args(["-c", RUN_MINISTACK])
             .env("BIND_HOST", "127.0.0.1")
             .env("GATEWAY_PORT", port)
-            // None of its other listeners.
+            // Without its other listeners.
             .env("IOT_MTLS_ENABLED", "0")
             .env("SFTP_ENABLED", "0");
         command
     })
 }
 
-/// Starts dynalite: `DynamoDB`, with one set of tables for all regions.
+/// Starts dynalite: `DynamoDB`. All regions share one set of tables.
 pub(crate) fn dynalite() -> Server {
     let script = node_modules().join("dynalite/cli.js");
     Server::start("dynalite", "Dynalite listening at", |_, port| {
         let mut command = node(&script);
         command
             .args(["--host", "127.0.0.1", "--port", port])
-            // Tables come and go at once, not after half a second.
+            // Creates and deletes tables immediately, not after half a second.
             .args(["--createTableMs", "0", "--deleteTableMs", "0"]);
         command
     })
 }
 
-/// Starts cognito-local with `pools`; all of them send Post Confirmation to `lambda_endpoint`, as
-/// `POST /2015-03-31/functions/poolhook/invocations`.
+/// Starts cognito-local with `pools`. All of them send Post Confirmation events to
+/// `lambda_endpoint`, as `POST /2015-03-31/functions/poolhook/invocations`.
 ///
-/// Like Cognito it waits 5 s for an answer and makes up to 3 attempts, the next one after no
-/// answer or a 5xx. Unlike Cognito it confirms the user whatever the trigger answers, and says
-/// that each event's `region` is `local`.
+/// Like Cognito, it waits 5 s for an answer and makes up to 3 attempts, the next one after no
+/// answer or a 5xx. Unlike Cognito, it confirms the user whatever the trigger answers, and each
+/// event's `region` is `local`.
 pub(crate) fn cognito_local(lambda_endpoint: &str, pools: &[PoolSeed]) -> CognitoLocal {
     let config = json!({
         "LambdaClient": {
@@ -62,7 +62,7 @@ pub(crate) fn cognito_local(lambda_endpoint: &str, pools: &[PoolSeed]) -> Cognit
             "httpOptions": { "timeout": 5000 },
         },
         "TriggerFunctions": { "PostConfirmation": "poolhook" },
-        // The user name is the one given at sign-up, not an email.
+        // The user name is the one given at sign-up, not an email address.
         "UserPoolDefaults": { "UsernameAttributes": [] },
     });
     let mut clients = Map::new();
@@ -79,7 +79,7 @@ pub(crate) fn cognito_local(lambda_endpoint: &str, pools: &[PoolSeed]) -> Cognit
         fs::write(dir.join(".cognito/config.json"), config.to_string()).unwrap();
         fs::write(db.join("clients.json"), clients.to_string()).unwrap();
         for pool in pools {
-            // Nothing in its file: a pool with Cognito's defaults.
+            // An empty file: a pool with Cognito's defaults.
             fs::write(db.join(format!("{}.json", pool.id)), "{}").unwrap();
         }
         let mut command = node(&script);
@@ -91,7 +91,7 @@ pub(crate) fn cognito_local(lambda_endpoint: &str, pools: &[PoolSeed]) -> Cognit
     });
     let agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
-        // Whatever proxy this machine has, the server is right here.
+        // The server is local, whatever proxy this machine has.
         .proxy(None)
         .timeout_global(Some(Duration::from_mins(1)))
         .build()
@@ -104,7 +104,7 @@ pub(crate) fn cognito_local(lambda_endpoint: &str, pools: &[PoolSeed]) -> Cognit
 pub(crate) struct PoolSeed<'a> {
     /// Such as `ap-northeast-1_Q7mE2xYbA`.
     pub(crate) id: &'a str,
-    /// A client id of its own: by the client id alone a request finds its pool.
+    /// A unique client id: a request finds its pool only by the client id.
     pub(crate) client_id: &'a str,
 }
 
@@ -117,7 +117,7 @@ pub(crate) struct CognitoLocal {
     agent: ureq::Agent,
 }
 
-/// The response, or the call, status and body of a refusal.
+/// The response, or the call, status and body of an error.
 pub(crate) type Answer = Result<Value, String>;
 
 impl CognitoLocal {
@@ -125,7 +125,7 @@ impl CognitoLocal {
         self.server.url()
     }
 
-    /// Creates a user as an admin does: no trigger is called.
+    /// Creates a user as an admin does: no trigger fires.
     pub(crate) fn admin_create_user(&self, pool: &str, user: &str, email: &str) -> Answer {
         let attributes = json!([{ "Name": "email", "Value": email }]);
         let user = json!({ "UserPoolId": pool, "Username": user, "MessageAction": "SUPPRESS",
@@ -141,7 +141,7 @@ impl CognitoLocal {
         self.call("SignUp", &user)
     }
 
-    /// Confirms a sign-up. Answers after the trigger has.
+    /// Confirms a sign-up. Returns after the trigger has answered.
     pub(crate) fn confirm_sign_up(&self, client: &str, user: &str, code: &str) -> Answer {
         let user = json!({ "ClientId": client, "Username": user, "ConfirmationCode": code });
         self.call("ConfirmSignUp", &user)
@@ -185,11 +185,11 @@ impl CognitoLocal {
     }
 }
 
-/// A running server. It is gone when the guard has been dropped.
+/// A running server, which is stopped on drop.
 pub(crate) struct Server {
     child: Child,
     url: String,
-    /// Where it runs, keeps its files and writes its log.
+    /// The folder with the server's files and its log.
     dir: TempDir,
 }
 
@@ -199,19 +199,19 @@ impl Server {
         &self.url
     }
 
-    /// Starts what `command` makes of a fresh directory and a free port, and waits until it logs
-    /// the line `ready`.
+    /// Starts the command that `command` returns for a new directory and a free port, and waits
+    /// until it logs the line `ready`.
     fn start(name: &str, ready: &str, command: impl Fn(&Path, &str) -> Command) -> Self {
         for _ in 0..5 {
             let dir = TempDir::with_prefix_in(format!("{name}-"), TMP).unwrap();
             let port = free_port();
             let child = spawn(command(dir.path(), &port), dir.path());
             let url = format!("http://127.0.0.1:{port}");
-            // From here on a panic drops the guard, and that ends the child.
+            // From here on, a panic drops the guard, which ends the child.
             let mut server = Self { child, url, dir };
             match server.wait_for(ready) {
                 Ok(()) => return server,
-                // Another process was faster to take the port: once more, on the next one.
+                // Another process has taken the port: retry with the next one.
                 Err(why) if why.contains("already in use") => {}
                 Err(why) => panic!("{name} {why}"),
             }
@@ -219,12 +219,12 @@ impl Server {
         panic!("{name} found no free port");
     }
 
-    /// Waits for a line in the log: an answer on the port could be another process's, a line in
-    /// this log could not.
+    /// Waits for a line in the log. An answer on the port could come from another process; a line
+    /// in this log cannot.
     fn wait_for(&mut self, line: &str) -> Result<(), String> {
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
-            // In this order: once it has ended, the log is complete.
+            // In this order: once the process has ended, the log is complete.
             let ended = self.child.try_wait().unwrap();
             let log = fs::read(self.dir.path().join("log")).unwrap();
             let log = String::from_utf8_lossy(&log);
@@ -239,8 +239,8 @@ impl Server {
 }
 
 impl Drop for Server {
-    /// Closing the pipe ends the server and all that it has started; the kill is for one that
-    /// hangs.
+    /// Closing the pipe ends the server and everything that it has started; the kill is for one
+    /// that hangs.
     fn drop(&mut self) {
         drop(self.child.stdin.take());
         for _ in 0..200 {
@@ -254,7 +254,7 @@ impl Drop for Server {
     }
 }
 
-/// Of this process's environment a server gets PATH alone: no credentials, no profiles, no proxy.
+/// A server gets only PATH from this process's environment: no credentials, profiles or proxy.
 fn server_command(program: &Path) -> Command {
     let mut command = Command::new(program);
     command
@@ -280,7 +280,7 @@ fn spawn(mut command: Command, dir: &Path) -> Child {
     child.unwrap_or_else(|error| panic!("{command:?}: {error}"))
 }
 
-/// A script that runs on Node, up to the end of its input.
+/// Runs a script on Node until the end of its standard input.
 fn node(script: &Path) -> Command {
     let stop = "process.stdin.resume().on('end',()=>process.kill(0,'SIGKILL'))";
     let mut command = server_command("node".as_ref());
@@ -290,7 +290,7 @@ fn node(script: &Path) -> Command {
     command
 }
 
-/// Runs ministack up to the end of its input. Lambda functions that it has started end with it.
+/// Runs ministack until the end of its standard input. Its Lambda functions end with it.
 const RUN_MINISTACK: &str = "
 import os, signal, threading
 
@@ -318,7 +318,7 @@ fn node_modules() -> PathBuf {
     let files = [("package.json", package), ("package-lock.json", lock)];
     let dir = installed("npm", &files, |dir| {
         let mut npm = Command::new("npm");
-        // No install script is needed: one prints, the other looks for a binary that came along.
+        // No install script is needed: one prints, the other checks for a bundled binary.
         npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
             .arg("--loglevel=error");
         run(npm.current_dir(dir));
@@ -339,17 +339,17 @@ fn ministack_venv() -> PathBuf {
     dir.join("venv")
 }
 
-/// The directory where `install` has run beside `files`: once for all test processes, and once
-/// more when a file has changed.
+/// The directory in which `install` has run, with `files`: once for all test processes, and again
+/// when a file has changed.
 fn installed(name: &str, files: &[(&str, &str)], install: impl FnOnce(&Path)) -> PathBuf {
     let root = Path::new(TMP).join("servers");
     fs::create_dir_all(&root).unwrap();
-    // It keeps out threads as well as processes, for each opens the file anew.
+    // The lock excludes threads as well as processes, as each opens the file itself.
     let lock = File::create(root.join(format!("{name}.lock"))).unwrap();
     lock.lock().unwrap();
 
     let dir = root.join(name);
-    // Written last, so that an install that was cut short does not count.
+    // Written last, so that an interrupted install does not count.
     let stamp = dir.join("installed");
     let contents: String = files.iter().map(|(_, content)| *content).collect();
     if fs::read_to_string(&stamp).is_ok_and(|stamped| stamped == contents) {

@@ -1,4 +1,4 @@
-//! One conformance test for every store, and where DynamoDB's servers draw the same lines as we.
+//! One conformance test for every store, and a comparison of our rules with DynamoDB servers'.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{Ipv4Addr, TcpListener};
@@ -47,7 +47,7 @@ fn ministack_conforms() {
 #[test]
 fn dynalite_conforms() {
     let server = servers::dynalite();
-    // It has one set of tables for all regions, and does not return the item that is there.
+    // It has one set of tables for all regions, and does not return the existing item.
     block_on(dynamodb_conforms(server.url(), &[VIRGINIA], false));
 }
 
@@ -79,8 +79,8 @@ async fn dynamodb_conforms(url: &str, regions: &[&str], tells: bool) {
     assert_eq!(failure(&table(VIRGINIA, "Other")).await, "Store.Refused");
 }
 
-/// What [`ItemStore`] promises; `tells`, whether the store says what is there already. `items` reads all items of a table; in each region there are the
-/// empty tables `User` and `Customer`.
+/// The contract of [`ItemStore`]. `tells` is whether the store returns an existing item. `items`
+/// reads all items of a table; each region has the empty tables `User` and `Customer`.
 async fn conforms(
     store: &impl ItemReader,
     regions: &[&str],
@@ -134,8 +134,8 @@ async fn conforms(
     reads(store, &user, customer, &second).await;
 }
 
-/// What [`ItemReader`] promises, of `user`, which holds `ada` alone, and of `customer`, which
-/// holds two items.
+/// The contract of [`ItemReader`], with `user`, which has only the item `ada`, and `customer`,
+/// which has two items.
 async fn reads(store: &impl ItemReader, user: &Table, customer: &Table, ada: &Item) {
     let compare = async |item: &Item| store.compare(user, item, soon()).await.unwrap();
     assert_eq!(compare(ada).await, Some(Existing::Same));
@@ -167,7 +167,7 @@ fn soon() -> tokio::time::Instant {
     tokio::time::Instant::now() + Duration::from_secs(30)
 }
 
-/// Every type, under a key that is not ASCII; the members of sets are sorted, as `items` has them.
+/// An item with every type and a non-ASCII key. Sets are sorted, as `items` returns them.
 fn everything() -> Item {
     let texts = ["a", "ä"].map(str::to_owned);
     let bytes = vec![0, 255, 10];
@@ -224,7 +224,7 @@ fn a_dead_endpoint_fails_in_time() {
         );
         put.unwrap_err().name()
     };
-    // First one that never answers, then one that is closed.
+    // First an endpoint that never answers, then one that is closed.
     assert_eq!(failure(), "Store.Timeout");
     drop(listener);
     assert_eq!(failure(), "Store.Unavailable");
@@ -232,7 +232,7 @@ fn a_dead_endpoint_fails_in_time() {
 
 /// ministack is the stricter of the two servers.
 #[test]
-fn our_rules_for_items_are_the_servers() {
+fn our_rules_for_items_match_the_servers() {
     let server = servers::ministack();
     block_on(async {
         create_table(server.url(), &table(VIRGINIA, "User")).await;
@@ -280,7 +280,7 @@ fn our_rules_for_items_are_the_servers() {
     });
 }
 
-/// The plain count, without a server: a name of 2 bytes and a value.
+/// Without a server: a name of 2 bytes, and a value.
 #[test]
 fn an_item_may_have_400_kb() {
     let item = |size: usize| Item::new([("id".to_owned(), text(&"k".repeat(size - 2)))]);
@@ -288,7 +288,7 @@ fn an_item_may_have_400_kb() {
     assert_eq!(item(409_601).unwrap_err(), ItemError::TooLarge);
 }
 
-/// Values on both sides of every line but the size's, and whether DynamoDB takes them.
+/// Values on both sides of every limit except the size's, and whether DynamoDB accepts them.
 fn values() -> Vec<(String, Sdk, bool)> {
     let nines = "9".repeat(38);
     let mut values = Vec::new();
@@ -348,7 +348,7 @@ fn values() -> Vec<(String, Sdk, bool)> {
     values
 }
 
-/// Values whose bytes are counted, each type by itself and then all together.
+/// Values for counting bytes: each type by itself, then all together.
 fn sized() -> Vec<(String, Sdk)> {
     let texts = ["a", "äöü", "🦀"].map(str::to_owned).to_vec();
     let numbers = [
@@ -398,7 +398,7 @@ fn sdk_item(value: Sdk) -> HashMap<String, Sdk> {
     .into()
 }
 
-/// Whether the server takes the item; a refusal must be a refusal of the item.
+/// Whether the server accepts the item; an error must be about the item.
 async fn accepts(client: &Client, item: HashMap<String, Sdk>) -> bool {
     match client
         .put_item()
@@ -452,7 +452,7 @@ pub(crate) async fn create_table(url: &str, table: &Table) {
         .key_schema(key.build().unwrap())
         .billing_mode(BillingMode::PayPerRequest);
     create.send().await.unwrap();
-    // dynalite makes it in the background.
+    // dynalite creates it in the background.
     let client = client(url, region).await;
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
@@ -496,7 +496,7 @@ fn config(url: &str) -> ConfigLoader {
         .credentials_provider(Credentials::new("test", "test", None, None, "tests"))
 }
 
-/// Our item, if it is one by our rules.
+/// Converts to our item, if it follows our rules.
 fn from_sdk(item: &HashMap<String, Sdk>) -> Option<Item> {
     let attributes = item
         .iter()

@@ -1,4 +1,4 @@
-//! What several tests need: the sample events, a host in a folder, our binaries.
+//! Shared by several tests: the sample events, a host in a folder, our binaries.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -20,7 +20,7 @@ pub(crate) const POOL: &str = "ap-northeast-1_Q7mE2xYbA";
 /// The pool of `other-pool.json`.
 pub(crate) const OTHER_POOL: &str = "us-east-1_Tn4Kp0Zs9";
 
-/// A file or folder of `host/tests`.
+/// A file or folder in `host/tests`.
 pub(crate) fn tests(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests")
@@ -37,7 +37,7 @@ pub(crate) fn event_names() -> Vec<String> {
     files("events", "json")
 }
 
-/// The names, without the extension, of a folder's files; there must be some.
+/// The names, without the extension, of a folder's files. The folder must have some.
 pub(crate) fn files(folder: &str, extension: &str) -> Vec<String> {
     let entries = fs::read_dir(tests(folder))
         .unwrap()
@@ -52,7 +52,7 @@ pub(crate) fn files(folder: &str, extension: &str) -> Vec<String> {
     names
 }
 
-/// Held while a Rust plugin is built: all share one target directory, where each is
+/// Held while a Rust plugin is built: all share one target directory, in which each is
 /// `member_card.wasm`.
 pub(crate) static RUST_PLUGINS: Mutex<()> = Mutex::new(());
 
@@ -60,7 +60,7 @@ pub(crate) static RUST_PLUGINS: Mutex<()> = Mutex::new(());
 pub(crate) struct Place(TempDir);
 
 impl Place {
-    /// With a file for each pool.
+    /// Creates the folder with a file for each pool.
     pub(crate) fn new(pools: &[(&str, &str)]) -> Self {
         let place = Self(TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap());
         fs::create_dir(place.config()).unwrap();
@@ -70,7 +70,7 @@ impl Place {
         place
     }
 
-    /// With both pools of the sample events, each with a table of its own.
+    /// Creates the folder with both pools of the sample events, each with its own table.
     pub(crate) fn with_sample_pools() -> Self {
         Self::new(&[(POOL, "table = 'User'"), (OTHER_POOL, "table = 'Customer'")])
     }
@@ -105,7 +105,7 @@ impl Place {
         block_on(Pools::open(Arc::new(config)))
     }
 
-    /// A table's items, as the store keeps them.
+    /// A table's items, as they are stored.
     pub(crate) fn items(&self, table: &str) -> Vec<String> {
         let items = Sqlite::open(&self.store()).unwrap().items(table).unwrap();
         items.into_iter().map(|stored| stored.item).collect()
@@ -145,7 +145,7 @@ impl Place {
     }
 }
 
-/// A running `poolhook serve`; dropped, it is gone.
+/// A running `poolhook serve`, which is stopped on drop.
 pub(crate) struct Serve {
     pub(crate) child: Child,
     pub(crate) url: String,
@@ -153,12 +153,12 @@ pub(crate) struct Serve {
 }
 
 impl Serve {
-    /// Where the function is invoked.
+    /// The URL to invoke the function.
     pub(crate) fn invocations(&self) -> String {
         format!("{}/2015-03-31/functions/poolhook/invocations", self.url)
     }
 
-    /// What it has logged so far.
+    /// The log so far.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap()
     }
@@ -171,7 +171,7 @@ impl Drop for Serve {
     }
 }
 
-/// A command that sees nothing of this machine's AWS set-up or of our variables.
+/// A command without this machine's AWS configuration and without our variables.
 pub(crate) fn clean(program: &str) -> Command {
     let mut command = Command::new(program);
     command.env_clear().env("AWS_EC2_METADATA_DISABLED", "true");
@@ -195,7 +195,7 @@ pub(crate) fn handle(host: &Host, raw: &[u8]) -> Report {
     block_on(host.handle(host.deliver(raw, Duration::MAX)))
 }
 
-/// The name of the failure; the event must have failed.
+/// The failure's name; the event must have failed.
 pub(crate) fn failure(report: &Report) -> &'static str {
     report
         .outcome

@@ -1,5 +1,5 @@
-//! One tenant's plugin and everybody else: what it can cost a host, and that no
-//! other tenant notices.
+//! One tenant's plugin and the other tenants: what it can cost a host, and that no other
+//! tenant is affected.
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs;
@@ -51,7 +51,7 @@ fn machine_code_over_the_limit_is_rejected_and_nothing_of_it_is_stored() {
         .collect();
     assert_eq!(new, ["rejections/acme.json"]);
 
-    // It is the machine code that is too large, not the component.
+    // The machine code is too large, not the component.
     let accepted = lab.publish(ACME, large, at(3)).unwrap();
     assert!(matches!(accepted, Published::Live(_)), "{accepted:?}");
     lab.mapped_with();
@@ -66,7 +66,7 @@ fn a_host_downloads_no_machine_code_over_the_limit() {
     assert_eq!(failure(&lab.sign_up()), "Plugin.ArtifactTooLarge");
     assert_eq!(lab.blobs.code_reads(), 0, "by the size in the release");
 
-    // A release that says less than its object has.
+    // A release whose size is smaller than its object's.
     release.artifacts[0].bytes = 1000;
     lab.put_release(&release);
     let key = artifact_key(release.sha256, &release.artifacts[0]);
@@ -81,7 +81,7 @@ fn a_host_downloads_no_machine_code_over_the_limit() {
     );
     assert!(fs::read_dir(lab.cache()).unwrap().next().is_none());
 
-    // `plugin rebuild` makes what can be loaded, of the same component.
+    // `plugin rebuild` compiles loadable code from the same component.
     let (code, _, err) = run(&lab, &["plugin", "rebuild"]);
     assert_eq!(code, Some(0), "{err}");
     lab.mapped_with();
@@ -111,15 +111,15 @@ fn a_child_that_a_signal_ends_is_a_rejection_that_names_the_signal() {
         let told = rejects(&format!("kill -{signal} $$"));
         assert!(told.contains(&format!("SIG{signal}")), "{told}");
     }
-    // An answer that the child never gives is no acceptance either.
+    // A missing or malformed answer of the child is not an acceptance.
     for answer in ["", "{}", r#"{"made":{"sample":null}}\n"#, r"\0\n"] {
         rejects(&format!("printf '{answer}'"));
     }
 }
 
-/// Releases from before proposals were switched off.
+/// Releases from before proposals were turned off.
 #[test]
-fn rebuild_names_what_the_rules_refuse_now_and_leaves_it_as_it_was() {
+fn rebuild_names_releases_that_the_rules_now_reject_and_leaves_them() {
     let lab = Lab::new();
     let refused = hostile("gc-only-for-one-user");
     let mut release = lab.lay("refused", &refused, b"of another engine");
@@ -128,7 +128,7 @@ fn rebuild_names_what_the_rules_refuse_now_and_leaves_it_as_it_was() {
     let mut good = lab.lay(ACME, &mapper(1), b"of another engine");
     good.artifacts = vec![entry("wasmtime-48.0.8-0", TARGET, b"of another engine")];
     lab.put_release(&good);
-    // No event runs either before.
+    // No event ran before, either.
     assert_eq!(failure(&lab.sign_up()), "Plugin.NoArtifact");
 
     let document = |lab: &Lab| {
@@ -181,7 +181,7 @@ fn rebuild_names_what_the_rules_refuse_now_and_leaves_it_as_it_was() {
 }
 
 #[test]
-fn an_upload_that_ended_serve_before_is_rejected_and_serve_serves() {
+fn an_upload_that_once_crashed_serve_is_rejected_and_serve_survives() {
     let place = Place::new(&[(POOL, "table = 'User'")]);
     let uploads = place.path().join("poolhook.blobs/uploads/acme");
     fs::create_dir_all(&uploads).unwrap();
@@ -197,8 +197,8 @@ fn an_upload_that_ended_serve_before_is_rejected_and_serve_serves() {
     assert_eq!(place.items("User").len(), 1);
 }
 
-/// Tenants' pools, and what their plugins do with a user whose name begins with a
-/// z; the sample user's does not.
+/// Tenants' pools, and what their plugins do with a user whose name starts with z. The
+/// sample user's name does not.
 const WORST: [(&str, &str); 8] = [
     ("us-east-1_Memory", "(call $fill (i32.const 510))"),
     ("us-east-1_Memories", "(call $fill-all)"),
@@ -221,7 +221,7 @@ const WORST: [(&str, &str); 8] = [
     ),
     ("us-east-1_Trap", "(unreachable)"),
 ];
-/// What they do it with.
+/// The module parts that these plugins use.
 const PARTS: &str = "
     (memory $a 0) (memory $b 0) (memory $c 0) (memory $d 0) (memory $e 0) (memory $f 0)
     (table $t 1 funcref)
@@ -245,17 +245,17 @@ const PARTS: &str = "
       (memory.fill $f (i32.const 0) (i32.const 1) (i32.const 4915200)))";
 const GOOD: &str = "us-east-1_Good";
 const LARGE: &str = "us-east-1_Large";
-/// The largest component's functions: 63.5 MiB of machine code.
+/// The number of functions of the largest component, which has 63.5 MiB of machine code.
 const FUNCTIONS: usize = 21;
 const ROUNDS: usize = 6;
-/// Cognito waits 5 s; poolhook ends by itself within 4 s.
+/// Cognito waits 5 s; poolhook answers within 4 s.
 const IN_TIME: Duration = Duration::from_secs(4);
 
-/// A host with 128 MiB runs, in turn, a good tenant's events and those of the worst
-/// plugins that publishing lets through, while the largest machine code goes live
-/// again and again.
+/// A host with 128 MiB alternates between events of a good tenant and of the worst
+/// plugins that publishing accepts, while the largest machine code becomes live again
+/// and again.
 #[test]
-fn beside_the_worst_plugins_a_good_tenants_events_are_in_time() {
+fn a_good_tenants_events_are_in_time_next_to_the_worst_plugins() {
     let cloud = Cloud::start();
     let table = cloud.table("us-east-1", "User");
     cloud.put("config/host.toml", b"refresh-seconds = 1");
@@ -311,12 +311,12 @@ fn beside_the_worst_plugins_a_good_tenants_events_are_in_time() {
     let lost = good.iter().filter(|(user, ..)| !rows.contains(user));
     assert_eq!(lost.count(), 0, "of {}", good.len());
     for (pool, answer) in &bad {
-        // Written or dead-lettered, and the host lives.
+        // Written or dead-lettered, and the host survives.
         let lives = matches!(answer.end, End::Event(_)) && answer.took < Duration::from_secs(5);
         assert!(lives, "{pool}: {answer:?}: {errors}");
     }
     if limited.cgroup.is_none() {
-        // Mapped code counts as what can be written to, so not all of it loads.
+        // This limit counts mapped code as writable, so not all of it loads.
         return;
     }
     let went_live = log.iter().filter(|line| line["notice"] == "new release");
@@ -327,10 +327,10 @@ fn beside_the_worst_plugins_a_good_tenants_events_are_in_time() {
     assert!(went_live.count() > 0, "{of_large:?}");
 }
 
-/// What Lambda does with a process that dies is not poolhook's to test: it answers
-/// Cognito with an error, counts it, and starts another one.
+/// What Lambda does with a process that dies is not tested here: it answers Cognito with
+/// an error, counts it, and starts another process.
 #[test]
-fn a_host_that_is_killed_loses_no_event_but_its_own_and_reconcile_finds_that_user() {
+fn a_killed_host_loses_only_its_own_event_and_reconcile_finds_that_user() {
     const CLIENT: &str = "client0of0good";
     let cloud = Cloud::start();
     let table = cloud.table("us-east-1", "User");
@@ -348,7 +348,7 @@ fn a_host_that_is_killed_loses_no_event_but_its_own_and_reconcile_finds_that_use
     let takes_all = "memory-bytes = 1_073_741_824, fuel = 10_000_000_000, time-ms = 1000";
     let config = format!("table = 'User'\nplugin = 'acme'\nlimits = {{ {takes_all} }}");
     cloud.put(&format!("config/{GOOD}.toml"), config.as_bytes());
-    // As long as it may for zoe; for zack, all the memory that a machine has.
+    // For zoe, as long as the limits allow; for zack, all the memory of a machine.
     let begins = |letters: u32| {
         let name = "(i32.load16_u (i32.load offset=28 (local.get $arguments)))";
         format!("(i32.eq {name} (i32.const {letters}))")
@@ -387,7 +387,7 @@ fn a_host_that_is_killed_loses_no_event_but_its_own_and_reconcile_finds_that_use
     assert!(rows().contains("ada") && rows().contains("eve"), "{log:?}");
     assert!(!rows().contains("zoe"), "{log:?}");
 
-    // The tenant's next version is a good one.
+    // The tenant's next version is good.
     assert_eq!(cloud.publish(&shaped("fit", "")).code, 0);
     let reconcile = |arguments: &[&str]| {
         let places = [
@@ -409,7 +409,8 @@ fn a_host_that_is_killed_loses_no_event_but_its_own_and_reconcile_finds_that_use
     assert_eq!(rows(), users.map(str::to_owned).into(), "{err}");
 }
 
-/// Gives the two components that take turns as the live release of `large`.
+/// Publishes the worst plugins; returns the two components that alternate as the live release
+/// of `large`.
 fn publish_the_worst(cloud: &Cloud) -> [Vec<u8>; 2] {
     let publish = |pool: &str, component: &[u8]| {
         let plugin = pool.trim_start_matches("us-east-1_").to_lowercase();
@@ -427,7 +428,7 @@ fn publish_the_worst(cloud: &Cloud) -> [Vec<u8>; 2] {
     let largest = [FUNCTIONS, FUNCTIONS - 1].map(large_mapper);
     thread::scope(|scope| {
         for (component, file) in largest.iter().zip(["one", "other"]) {
-            // The one that is done first is superseded, and a release all the same.
+            // The one that ends first is superseded, but is still a release.
             scope.spawn(move || {
                 let published = cloud.publish_from(file, "large", component);
                 assert!(published.code < 2, "{}", published.stderr);
@@ -447,9 +448,9 @@ fn sign_up(pool: &str, user: &str) -> String {
     event.to_string()
 }
 
-/// 128 MiB, the memory of the smallest Lambda function, for the process of a shell
-/// that begins with `first`: of all memory, by a cgroup, where this process may make
-/// one; else of what can be written to.
+/// 128 MiB, the memory of the smallest Lambda function, as the limit of a process whose
+/// shell starts with `first`: of all memory, by a cgroup, if this process may create one;
+/// otherwise of writable memory.
 struct Limited {
     first: String,
     cgroup: Option<PathBuf>,
@@ -526,8 +527,8 @@ fn reject(lab: &Lab, publisher: &Publisher, component: Vec<u8>, uploaded: Timest
     }
 }
 
-/// By another process: a file that this one has just written may still be open in one
-/// that another test thread is starting, and could then not be run.
+/// Written by another process: a file that this process has just written may still be open
+/// in one that another test thread is starting, and then could not be executed.
 fn write_script(file: &Path, script: &str) {
     let write = r#"printf '#!/bin/sh\n%s\n' "$1" > "$0" && chmod 700 "$0""#;
     let mut shell = Command::new("/bin/sh");

@@ -1,5 +1,4 @@
-//! Uploads: S3 itself calls the publisher, a Lambda function, and `serve` looks
-//! after a folder.
+//! Uploads: S3 invokes the publisher, a Lambda function, and `serve` watches a folder.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -13,7 +12,7 @@ use serde_json::{Value, json};
 use crate::aws_fixtures::{Cloud, lines, mapper, until};
 use crate::support::{POOL, Place, event, http};
 
-/// A cold start of an unoptimised binary, and compiling, on a slow machine.
+/// Enough for a cold start of an unoptimized binary, and for compiling, on a slow machine.
 const PUBLISHED: Duration = Duration::from_mins(1);
 
 #[test]
@@ -43,7 +42,7 @@ fn an_upload_to_s3_goes_live_or_is_rejected() {
     cloud.put("uploads/acme/v%202+%2B%25%20caf%C3%A9.wasm", &two);
     goes_live(&cloud, &two);
 
-    // It is tried out with the settings beside it.
+    // The plugin is tried out with the settings next to it.
     let no_settings = "(i32.le_u (i32.load offset=84 (local.get $arguments)) (i32.const 2))";
     let three = mapper("new", &format!("(if {no_settings} (then unreachable))"));
     cloud.put("uploads/acme/v3.wasm", &three);
@@ -62,8 +61,8 @@ fn an_upload_to_s3_goes_live_or_is_rejected() {
     assert_eq!(rejection["bytes"], 8193);
     assert_eq!(cloud.live(), Some(Sha256::of(&three)));
 
-    // Neither the settings nor the copies that publishing makes call the function.
-    // Its log is complete only after its work is done.
+    // Neither the settings nor the copies that publishing writes invoke the function. Its
+    // log is complete only after its work is done.
     let expected = [
         ("broken.wasm", "rejected"),
         ("large.wasm", "rejected"),
@@ -79,7 +78,7 @@ fn an_upload_to_s3_goes_live_or_is_rejected() {
 }
 
 #[test]
-fn what_is_put_into_the_folder_of_uploads_is_published() {
+fn files_in_the_folder_of_uploads_are_published() {
     let place = Place::new(&[
         ("host", "refresh-seconds = 1"),
         (POOL, "table = 'User'\nwrite = 'replace'\nplugin = 'acme'"),
@@ -89,7 +88,7 @@ fn what_is_put_into_the_folder_of_uploads_is_published() {
     let blobs = place.path().join("poolhook.blobs");
     let uploads = blobs.join("uploads/acme");
     fs::create_dir_all(&uploads).unwrap();
-    // What was said of an upload, once something was.
+    // The log line of an upload, once there is one.
     let said = |file: &str| {
         let key = format!("uploads/acme/{file}");
         let said = until(PUBLISHED, || {
@@ -123,8 +122,8 @@ fn what_is_put_into_the_folder_of_uploads_is_published() {
     assert_eq!(rejected["errorType"], "Plugin.NotAComponent");
     assert_eq!(rejected["sha256"], Sha256::of(half).to_string());
 
-    // A writer that this machine held up might have been done, for all one can
-    // see: then it is another one's turn.
+    // If this machine delayed the writer, the upload may have looked complete: then try
+    // another one.
     let two = mapper("two", "");
     let grown = (0..10)
         .map(|number| format!("grown-{number}.wasm"))
@@ -137,13 +136,13 @@ fn what_is_put_into_the_folder_of_uploads_is_published() {
 }
 
 #[test]
-fn in_whatever_order_they_come_the_last_upload_has_its_say() {
+fn the_last_upload_wins_in_whatever_order_uploads_arrive() {
     let place = Place::new(&[]);
     let blobs = place.path().join("poolhook.blobs");
     let uploads = blobs.join("uploads/acme");
     fs::create_dir_all(&uploads).unwrap();
     let one = mapper("one", "");
-    // A host that starts sees them by name.
+    // A host that starts sees them ordered by name.
     for (file, bytes, age) in [
         ("a.wasm", &b"the last one"[..], 10),
         ("b.wasm", &one, 20),
@@ -174,7 +173,7 @@ fn in_whatever_order_they_come_the_last_upload_has_its_say() {
     assert_eq!(rejection["sha256"], Sha256::of(b"the last one").to_string());
 }
 
-/// What the function has said of each upload.
+/// What the function has logged for each upload.
 fn published(cloud: &Cloud) -> Vec<(String, String)> {
     let log = log(cloud);
     let lines = log
@@ -193,7 +192,7 @@ fn goes_live(cloud: &Cloud, component: &[u8]) {
     let sha256 = Sha256::of(component);
     let live = until(PUBLISHED, || {
         let live = cloud.live()? == sha256;
-        // The last step of publishing takes away what was said of the upload before.
+        // The last step of publishing deletes the rejection of the previous upload.
         (live && cloud.document("rejections/acme.json").is_none()).then_some(())
     });
     live.unwrap_or_else(|| panic!("{sha256} is not live: {}", log(cloud)));
@@ -209,7 +208,7 @@ fn is_rejected(cloud: &Cloud, error: &str) -> Value {
     rejection.unwrap_or_else(|| panic!("no {error}: {}", log(cloud)))
 }
 
-/// Makes the function, as the template does; gives its ARN.
+/// Creates the function as the template does; returns its ARN.
 fn deploy(cloud: &Cloud) -> String {
     let binary = env::var("POOLHOOK_PUBLISHER");
     let binary = binary.as_deref().unwrap_or(env!("CARGO_BIN_EXE_publisher"));
@@ -238,7 +237,7 @@ fn deploy(cloud: &Cloud) -> String {
     function["FunctionArn"].as_str().unwrap().to_owned()
 }
 
-/// A zip with the binary as `bootstrap`.
+/// Zips the binary as `bootstrap`.
 fn zip(binary: &Path) -> Vec<u8> {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let zip = folder.path().join("publisher.zip");
@@ -253,7 +252,7 @@ with zipfile.ZipFile(sys.argv[1], 'w', zipfile.ZIP_DEFLATED, compresslevel=1) as
     fs::read(zip).unwrap()
 }
 
-/// The bucket calls the function, as in the template.
+/// Makes the bucket invoke the function, as in the template.
 fn notify(cloud: &Cloud, function: &str) {
     let rule = |name: &str, value: &str| {
         format!("<FilterRule><Name>{name}</Name><Value>{value}</Value></FilterRule>")
@@ -268,7 +267,7 @@ fn notify(cloud: &Cloud, function: &str) {
     cloud.put("?notification", notification.as_bytes());
 }
 
-/// What the function has logged.
+/// The function's log.
 fn log(cloud: &Cloud) -> String {
     let response = http()
         .post(cloud.ministack.url())
@@ -282,8 +281,8 @@ fn log(cloud: &Cloud) -> String {
     lines.map(text).collect::<Vec<_>>().concat()
 }
 
-/// Writes a file piece by piece; whether it grew all the time, as nobody could
-/// take for complete who waits for a quarter of a second.
+/// Writes a file piece by piece. Returns whether it grew without a pause of a quarter of a
+/// second, so that no watcher could take it for complete.
 fn grow(file: &Path, bytes: &[u8]) -> bool {
     let mut file = fs::File::create_new(file).unwrap();
     let mut grown = Instant::now();

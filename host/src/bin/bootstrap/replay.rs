@@ -1,5 +1,5 @@
-//! The function that a schedule calls: replays the dead letters whose failures may
-//! have passed by themselves.
+//! The function that a schedule invokes: replays the dead letters whose last failure
+//! was transient.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -14,16 +14,16 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::Place;
 
-/// At most so many letters a second, so that a table that was throttled is not
-/// throttled again.
+/// Dead letters per second, at most, so that replaying does not throttle a table that
+/// has just recovered.
 const RATE: u32 = 20;
-/// No letter is begun with less than this left: one may take 10 s.
+/// The time that must be left to start another dead letter: one may take 10 s.
 const LAST_LETTER: Duration = Duration::from_secs(15);
 
 pub(crate) async fn serve(place: Place) -> Result<(), Error> {
     let letters = place
         .letters
-        .ok_or("POOLHOOK_BLOBS is not set: there are no dead letters")?;
+        .ok_or("POOLHOOK_BLOBS is not set, so there are no dead letters to replay")?;
     let (host, letters) = (Arc::new(place.host), Arc::new(letters));
     lambda_runtime::run(service_fn(move |event: LambdaEvent<IgnoredAny>| {
         let (host, letters) = (Arc::clone(&host), Arc::clone(&letters));
@@ -32,7 +32,7 @@ pub(crate) async fn serve(place: Place) -> Result<(), Error> {
     .await
 }
 
-/// Replays as many as there is time for; the next call goes on.
+/// Replays as many dead letters as the time allows; the next invocation continues.
 async fn replay_all(host: &Host, letters: &DeadLetters, context: &Context) -> Result<Value, Error> {
     let filter = Filter {
         retryable: true,

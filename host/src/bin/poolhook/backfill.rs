@@ -1,4 +1,4 @@
-//! `poolhook backfill`: items for the users that the trigger never saw.
+//! `poolhook backfill`: writes items for users whose event the trigger never received.
 
 mod checkpoint;
 
@@ -16,34 +16,34 @@ use crate::options::block_on_all_cores;
 use crate::walk::{Interrupt, Look, Stopped, Tally, Users, Walked, user_line};
 use checkpoint::{Checkpoint, Progress};
 
-/// Write the users of a pool that the trigger never saw.
+/// Write items for the users whose event the trigger never received.
 ///
 /// Users who were created by an admin, imported or federated, or confirmed before
-/// poolhook was attached, have never fired the trigger. Each user but the
-/// unconfirmed ones, who have it before them, goes the way of an event through the
-/// pool's config and plugin, with the trigger source `backfill` and the time of the
-/// user's creation. An item that is there already is never replaced, so a backfill
-/// can be stopped, killed and run again at any time.
+/// poolhook was attached, never fired the trigger. Backfill puts each confirmed
+/// user through the pool's config and plugin as an event would, with the trigger
+/// source `backfill` and the user's creation time. It skips unconfirmed users: the
+/// trigger will still fire for them. It never replaces an existing item, so it can
+/// be stopped, killed and run again at any time.
 #[derive(Args)]
 #[command(after_help = "Examples:
   poolhook backfill eu-west-1_Ab12Cd34E --dry-run
   poolhook backfill eu-west-1_Ab12Cd34E --dynamodb --rate 500
   poolhook backfill eu-west-1_Ab12Cd34E --dynamodb --capacity-share 0.25 --json
 
-Exit codes: 0 all users have their items; 1 some failed, or it was stopped before the
-end; 2 wrong usage, or it could not go on.")]
+Exit codes: 0 all users have their items; 1 some users failed, or the backfill was
+stopped; 2 wrong usage, or the backfill could not continue.")]
 pub(crate) struct Options {
     #[command(flatten)]
     users: Users,
-    /// In place of --rate: so much of the write capacity that the table is
-    /// provisioned with, above 0 and up to 1.
+    /// Instead of --rate: the share of the table's provisioned write capacity to use,
+    /// above 0 and up to 1.
     #[arg(long, conflicts_with = "rate", value_name = "SHARE", value_parser = share)]
     capacity_share: Option<f64>,
-    /// Where to remember how far it has come [default:
+    /// The file that stores the progress [default:
     /// poolhook-backfill-POOL_ID.json].
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
-    /// Say how many items would be written; write nothing.
+    /// Report how many items would be written; write nothing.
     #[arg(long)]
     dry_run: bool,
 }
@@ -76,7 +76,7 @@ impl Options {
             Some(Progress { next, so_far, .. }) => (Some(next), so_far),
             None => (None, Tally::default()),
         };
-        // The config is read before the first user is listed.
+        // A pool without a valid config fails before the first user is listed.
         self.users.pool_config().await?;
         let host = self.users.host(items).await?;
         let resumed = from.is_some();
@@ -90,7 +90,9 @@ impl Options {
                 Ok(Some(walked)) => walked,
                 Ok(None) => break,
                 Err(Stopped::Cognito(CognitoError::BadToken)) if resumed && first => {
-                    eprintln!("the checkpoint is too old for Cognito: beginning anew");
+                    eprintln!(
+                        "Cognito no longer accepts the checkpoint's page token: starting from the first page"
+                    );
                     tally = Tally::default();
                     walk.restart();
                     first = false;
@@ -124,7 +126,7 @@ impl Options {
         Ok(Exit::of(tally.failed == 0))
     }
 
-    /// Where an earlier backfill was stopped. A dry run looks at everybody.
+    /// Reads where an earlier backfill stopped. A dry run starts at the first user.
     fn earlier(&self, checkpoint: &Checkpoint) -> anyhow::Result<Option<Progress>> {
         if self.dry_run {
             return Ok(None);
@@ -132,7 +134,7 @@ impl Options {
         let earlier = checkpoint.read(&self.users.pool)?;
         if let Some(earlier) = &earlier {
             let (file, users) = (checkpoint.file(), earlier.so_far.users);
-            eprintln!("going on after {users} users, by {file}");
+            eprintln!("resuming after {users} users, from {file}");
         }
         Ok(earlier)
     }
@@ -142,7 +144,7 @@ impl Options {
             return "stopped".to_owned();
         }
         let file = checkpoint.file();
-        format!("stopped; the same command goes on from here, by {file}")
+        format!("stopped; run the same command to resume from {file}")
     }
 
     fn count(&self, walked: &Walked, tally: &mut Tally) -> io::Result<()> {

@@ -1,4 +1,4 @@
-//! `poolhook config`: the pools' configuration.
+//! `poolhook config`: checks the pools' configuration.
 
 mod examples;
 
@@ -31,23 +31,23 @@ impl Command {
     }
 }
 
-/// Check a folder of pools' TOML files before it is deployed.
+/// Check a folder of pools' TOML files before deploying it.
 ///
-/// Every file is read as the trigger would read it, and every plugin that one
-/// names is loaded and maps a sample user with the pool's settings, so that it can
-/// say what is wrong with them. The plugin `fields` also maps the users in
-/// `[[settings.examples]]`, and must make their items of them. Mistakes are printed
-/// with file, line, column, key and rule, all of them at once.
+/// The command reads every file as the trigger would, loads each plugin that a file
+/// names, and maps a sample user with the pool's settings, so that the plugin can
+/// report mistakes in them. The plugin `fields` also maps the users in
+/// `[[settings.examples]]` and must produce the items given there. All mistakes are
+/// printed at once, with file, line, column, key and rule.
 #[derive(Args)]
 #[command(after_help = "Examples:
   poolhook config check
   poolhook config check deploy/config --json
   poolhook config check s3://my-bucket/config --blobs s3://my-bucket
 
-Exit codes: 0 all files are right; 1 a file is wrong; 2 wrong usage.")]
+Exit codes: 0 all files are valid; 1 a file is invalid; 2 wrong usage.")]
 pub(crate) struct Check {
     #[arg(
-        help = "The folder, or s3://BUCKET/PREFIX",
+        help = "The folder with the pools' TOML files, or s3://BUCKET/PREFIX",
         value_name = "DIR",
         env = "POOLHOOK_CONFIG",
         default_value = "config"
@@ -79,13 +79,13 @@ impl Check {
             }
             for Wrong { file, failure } in &errors {
                 match failure {
-                    // It says where it is by itself.
+                    // The error's text already has the file and the line.
                     Failure::Config(error) if !is_of_plugin(error) => eprintln!("{error}"),
                     failure => eprintln!("{file}: plugin: {}", failure.text()),
                 }
             }
             eprintln!(
-                "{} pools are right, {} files are wrong",
+                "{} valid pools, {} invalid files",
                 pools.len(),
                 errors.len()
             );
@@ -128,9 +128,9 @@ impl Check {
     }
 }
 
-/// What is wrong with a pool's settings, in the form of
-/// [`ConfigError::of_settings`]. What a plugin has against the sample user alone is
-/// not wrong with them.
+/// The mistakes that the plugin reports in a pool's settings, in the form that
+/// [`ConfigError::of_settings`] reads. A refusal of the sample user for another
+/// reason is not a mistake in the settings.
 fn wrong_settings(
     plugin: &Plugin,
     id: &UserPoolId,
@@ -153,7 +153,7 @@ fn wrong_settings(
 
 type Pool = (UserPoolId, Arc<PoolConfig>);
 
-/// A file that is wrong.
+/// An invalid file.
 struct Wrong {
     file: String,
     failure: Failure,

@@ -1,4 +1,4 @@
-//! `poolhook dead-letters`: the events that could not be written.
+//! `poolhook dead-letters`: lists, shows, replays and purges dead letters.
 
 mod replay;
 
@@ -37,34 +37,35 @@ impl Command {
     }
 }
 
-/// Which letters.
+/// Which dead letters a command selects.
 #[derive(Args)]
 pub(super) struct Selection {
-    /// Those of this pool.
+    /// Only dead letters of this pool.
     #[arg(long, value_parser = pool, value_name = "POOL_ID")]
     pool: Option<UserPoolId>,
-    /// Those received on this date (UTC) or later.
+    /// Only dead letters received on this date (UTC) or later.
     #[arg(long, value_parser = date, value_name = "YYYY-MM-DD")]
     since: Option<String>,
-    /// Those received on this date (UTC) or earlier.
+    /// Only dead letters received on this date (UTC) or earlier.
     #[arg(long, value_parser = date, value_name = "YYYY-MM-DD")]
     until: Option<String>,
-    /// Those whose last failure is of this class.
+    /// Only dead letters whose last failure is of this class.
     #[arg(long)]
     class: Option<ClassName>,
-    /// Those whose last failure may have passed by itself.
+    /// Only dead letters whose last failure was transient, so that a retry may succeed.
     #[arg(long)]
     retryable: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum ClassName {
-    /// The platform engineer's part.
+    /// The platform engineer must fix it.
     Config,
-    /// The tenant's.
+    /// The tenant must fix it.
     Plugin,
-    /// AWS's.
+    /// AWS failed.
     Store,
+    /// poolhook or its machine failed.
     Host,
 }
 
@@ -97,7 +98,7 @@ impl Selection {
         }
     }
 
-    /// The keys of the letters, by pool and date; what they say is not read yet.
+    /// Lists the selected keys by pool and date, without reading the dead letters.
     pub(super) async fn keys(&self, letters: &DeadLetters) -> anyhow::Result<Vec<Key>> {
         let listed = letters.list(self.pool.as_ref()).await?;
         Ok(self.dated(listed))
@@ -116,8 +117,8 @@ impl Selection {
 
 /// List the dead letters.
 ///
-/// One line each: its key, when it was received, and its last failure. No personal
-/// data is printed.
+/// Each line has the key, the time at which the event was received, and its last
+/// failure. No personal data is printed.
 #[derive(Args)]
 #[command(after_help = "Examples:
   poolhook dead-letters list
@@ -128,7 +129,7 @@ pub(crate) struct List {
     selection: Selection,
     #[command(flatten)]
     store: Store,
-    /// Print a JSON object for each letter.
+    /// Print a JSON object for each dead letter.
     #[arg(long)]
     json: bool,
 }
@@ -156,7 +157,7 @@ impl List {
             eprintln!(
                 "{}",
                 if counts.is_empty() {
-                    "none".into()
+                    "no dead letters".into()
                 } else {
                     counts.join(", ")
                 }
@@ -195,13 +196,13 @@ fn last_error(letter: &DeadLetter) -> &str {
     last.map_or("unknown", |attempt| attempt.error_type.as_str())
 }
 
-/// Show a dead letter, as it is kept: with personal data.
+/// Show a dead letter as it is stored, including personal data.
 #[derive(Args)]
 #[command(after_help = "Examples:
   poolhook dead-letters show dead-letters/eu-west-1_Ab12Cd34E/2026-11-23/9f86....json
   poolhook dead-letters show KEY | jq .event > event.json")]
 pub(crate) struct Show {
-    /// Its key, as `list` prints it.
+    /// The dead letter's key, as `list` prints it.
     #[arg(value_parser = key)]
     key: Key,
     #[command(flatten)]
@@ -218,7 +219,7 @@ impl Show {
             let letters = open(&self.store).await?;
             let Some((letter, _)) = letters.read(&self.key).await? else {
                 bail!(
-                    "there is no {}; `poolhook dead-letters list` lists them",
+                    "there is no dead letter {}. `poolhook dead-letters list` lists the keys",
                     self.key
                 );
             };
@@ -228,7 +229,7 @@ impl Show {
     }
 }
 
-/// Remove dead letters for good, whose users you have looked after yourself.
+/// Delete dead letters permanently, after you have handled their users yourself.
 #[derive(Args)]
 #[command(after_help = "Examples:
   poolhook dead-letters purge --pool eu-west-1_Ab12Cd34E --until 2026-10-31
@@ -238,7 +239,7 @@ pub(crate) struct Purge {
     selection: Selection,
     #[command(flatten)]
     store: Store,
-    /// Do it. Without this, it is only said what would be removed.
+    /// Delete them. Without this option, purge only prints what it would delete.
     #[arg(long)]
     yes: bool,
 }
@@ -261,9 +262,9 @@ impl Purge {
                 }
             }
             let did = if self.yes {
-                "removed"
+                "deleted"
             } else {
-                "would be removed; `--yes` does it"
+                "would be deleted; `--yes` deletes them"
             };
             eprintln!("{removed} {did}");
             Ok(Exit::Done)

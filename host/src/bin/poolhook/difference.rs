@@ -1,4 +1,4 @@
-//! Where a plugin's answer is not what a case or an example says.
+//! How a plugin's answer differs from what a case or an example expects.
 
 use std::collections::BTreeSet;
 
@@ -7,19 +7,19 @@ use serde::Serialize;
 
 use crate::trial::Answer;
 
-/// One thing that is not as expected.
+/// One difference.
 #[derive(Serialize)]
 pub(crate) struct Difference {
     /// `outcome`, `reason`, `error`, `message`, or `item.` and an attribute's name.
     pub(crate) what: String,
-    /// None for an attribute that should not be there.
+    /// `None` for an attribute that is not expected.
     pub(crate) expected: Option<String>,
-    /// None for an attribute that is not there.
+    /// `None` for an attribute that is missing.
     pub(crate) got: Option<String>,
 }
 
 impl Difference {
-    /// Another outcome altogether.
+    /// The outcome itself differs, such as a skip instead of an item.
     pub(crate) fn of_outcome(expected: Option<String>, answer: &Answer) -> Self {
         let got = match answer {
             Answer::Item(item) => {
@@ -56,7 +56,7 @@ impl Difference {
         differing.collect()
     }
 
-    /// A text that differs, if another one is expected.
+    /// Compares a text; any text matches if none is expected.
     pub(crate) fn of_texts(what: &str, expected: Option<&String>, got: &str) -> Vec<Self> {
         let other = expected.filter(|expected| expected.as_str() != got);
         let difference = other.map(|expected| Self {

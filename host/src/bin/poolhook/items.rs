@@ -1,4 +1,4 @@
-//! `poolhook items`: what lies in the embedded store.
+//! `poolhook items`: shows the embedded store's items.
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -12,14 +12,14 @@ use crate::Exit;
 
 /// Show the items of a table of the embedded store.
 ///
-/// One item a line, as DynamoDB's JSON, in the order of their keys.
+/// One item per line, as DynamoDB's JSON, ordered by key.
 #[derive(Args)]
 #[command(after_help = "Examples:
   poolhook items User
   poolhook items User --json | jq .Count
   sqlite3 poolhook.db 'select key, item from items'")]
 pub(crate) struct Options {
-    /// The table.
+    /// The table's name, as in the pool's config.
     #[arg(value_name = "TABLE")]
     table: String,
     /// The file of the embedded store.
@@ -40,7 +40,7 @@ impl Options {
         let file = self.store.display();
         if !self.store.exists() {
             bail!(
-                "there is no store {file} yet: `poolhook run` makes one, `--store` names another"
+                "the store {file} does not exist. `poolhook run` creates it; `--store` names another file"
             );
         }
         let store = Sqlite::open_existing(&self.store).with_context(|| file.to_string())?;
@@ -51,14 +51,14 @@ impl Options {
                 .iter()
                 .map(|stored| serde_json::from_str(&stored.item))
                 .collect();
-            let items = items.with_context(|| format!("{file} holds what is no item"))?;
+            let items = items.with_context(|| format!("{file} has an invalid item"))?;
             writeln!(out, "{}", json!({ "Count": items.len(), "Items": items }))?;
             return Ok(Exit::Done);
         }
         if items.is_empty() {
             let tables = store.tables()?.join(", ");
             eprintln!(
-                "{} holds no item in {file}; tables with items: {tables}",
+                "the table {} has no items in {file}; tables with items: {tables}",
                 self.table
             );
         }

@@ -50,33 +50,33 @@ enum Command {
     Items(items::Options),
     Backfill(backfill::Options),
     Reconcile(reconcile::Options),
-    /// Look after the pools' configuration.
+    /// Check the pools' configuration.
     #[command(subcommand)]
     Config(config::Command),
-    /// Look after the events that could not be written.
+    /// List, replay and purge dead letters: events that could not be written.
     #[command(subcommand)]
     DeadLetters(dead_letters::Command),
-    /// Make, check and publish mapping plugins.
+    /// Create, test and publish mapping plugins.
     #[command(subcommand)]
     Plugin(plugin::Command),
     #[command(hide = true)]
     Precompile(Precompile),
 }
 
-/// Compile standard input, within limits: for poolhook itself.
+/// Compile the component on standard input within resource limits (internal).
 #[derive(Args)]
 struct Precompile {
     arguments: Vec<OsString>,
 }
 
-/// How a command ended, as the exit code says it.
+/// A command's result, as its exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Exit {
-    /// All is done.
+    /// The command succeeded.
     Done = 0,
-    /// The command ran, and something that it looked at is wrong.
+    /// The command ran and found a problem or a failure.
     Failed = 1,
-    /// The command could not do its work; also the code for wrong usage.
+    /// The command could not run. `clap` uses the same code for wrong usage.
     Error = 2,
 }
 
@@ -108,7 +108,7 @@ fn main() -> ExitCode {
         Command::Plugin(command) => command.run(),
     };
     let exit = result.unwrap_or_else(|error| {
-        // Whoever reads our output, `head` say, has read enough.
+        // A closed pipe is not a failure: the reader, such as `head`, has read enough.
         let cause = error.downcast_ref::<io::Error>().map(io::Error::kind);
         if cause == Some(io::ErrorKind::BrokenPipe) {
             return Exit::Done;

@@ -1,4 +1,4 @@
-//! Options that several commands share.
+//! Options shared by several commands.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -20,11 +20,11 @@ use poolhook::store::ItemReader;
 use poolhook::store::dynamodb::DynamoDb;
 use poolhook::store::sqlite::Sqlite;
 
-/// Where the pools' configuration lies.
+/// The location of the pools' configuration.
 #[derive(Args)]
 pub(crate) struct Config {
     #[arg(
-        help = "The folder of the pools' TOML files, or s3://BUCKET/PREFIX",
+        help = "The folder with the pools' TOML files, or s3://BUCKET/PREFIX",
         id = "config",
         long,
         env = "POOLHOOK_CONFIG",
@@ -39,7 +39,7 @@ impl Config {
         open_config(&self.location).await
     }
 
-    /// What `host.toml` says; the defaults where there is no such folder.
+    /// Reads `host.toml`. Without the config folder, returns the defaults.
     async fn host(&self) -> anyhow::Result<HostConfig> {
         match &self.location {
             Location::Folder(folder) if !folder.exists() => Ok(HostConfig::default()),
@@ -48,13 +48,12 @@ impl Config {
     }
 }
 
-/// The pools whose files lie there.
 async fn open_config(location: &Location) -> anyhow::Result<Pools> {
     let blobs = places(location).await.open(location)?;
     Ok(Pools::open(blobs).await?)
 }
 
-/// Opens a location, by AWS's configuration if it is in S3.
+/// Loads AWS's configuration only for a location in S3: a folder needs none.
 pub(crate) async fn places(location: &Location) -> Places {
     let shared = match location {
         Location::Folder(_) => SdkConfig::builder().build(),
@@ -63,7 +62,7 @@ pub(crate) async fn places(location: &Location) -> Places {
     Places::new(&shared, Patience::Batch)
 }
 
-/// Where items go.
+/// The store that items are written to.
 #[derive(Args)]
 pub(crate) struct Items {
     /// The file of the embedded store.
@@ -74,15 +73,14 @@ pub(crate) struct Items {
         default_value = "poolhook.db"
     )]
     pub(crate) store: PathBuf,
-    /// Write to DynamoDB, not to the embedded store. Region, endpoint and
-    /// credentials come from the environment, as for AWS's own tools.
+    /// Write to DynamoDB instead of the embedded store. Region, endpoint and
+    /// credentials come from the environment, as for the AWS CLI.
     #[arg(long)]
     pub(crate) dynamodb: bool,
 }
 
 impl Items {
-    /// The embedded store; its file is made if it is not there.
-    /// The store that items are written to.
+    /// Opens DynamoDB, or the embedded store, whose file is created if it is missing.
     pub(crate) async fn open(&self) -> anyhow::Result<Arc<dyn ItemReader>> {
         Ok(if self.dynamodb {
             Arc::new(DynamoDb::new(&aws::config().await))
@@ -96,11 +94,11 @@ impl Items {
     }
 }
 
-/// Where releases lie.
+/// The location of uploads, releases and dead letters.
 #[derive(Args)]
 pub(crate) struct Store {
     #[arg(
-        help = "The folder of uploads and releases, or s3://BUCKET/PREFIX",
+        help = "The folder with uploads, releases and dead letters, or s3://BUCKET/PREFIX",
         id = "blobs",
         long,
         env = "POOLHOOK_BLOBS",
@@ -111,13 +109,13 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// The releases. A folder is made if there is none.
+    /// Opens the location; creates a folder that does not exist.
     pub(crate) async fn create(&self) -> anyhow::Result<Releases> {
         let places = places(&self.location).await;
         Ok(Releases::new(places.create(&self.location)?))
     }
 
-    /// The releases; none where there is no such folder.
+    /// Opens the location; returns `None` for a folder that does not exist.
     pub(crate) async fn open(&self) -> anyhow::Result<Option<Releases>> {
         match &self.location {
             Location::Folder(folder) if !folder.exists() => Ok(None),
@@ -125,34 +123,34 @@ impl Store {
         }
     }
 
-    /// The releases, of which there must be some.
+    /// Opens the location; a folder that does not exist is an error.
     pub(crate) async fn existing(&self) -> anyhow::Result<Releases> {
         self.open().await?.with_context(|| {
             let Location::Folder(folder) = &self.location else {
                 return String::new();
             };
             let folder = folder.display();
-            format!("there is no {folder} yet: `poolhook plugin publish` makes it, `--blobs` names another place")
+            format!("the folder {folder} does not exist. `poolhook plugin publish` creates it; `--blobs` names another folder or bucket")
         })
     }
 }
 
-/// Which plugins there are.
+/// The plugins that pools can name.
 #[derive(Args)]
 pub(crate) struct PluginChoice {
-    /// Run this component in place of every pool's plugin, compiled now.
+    /// Compile this component and run it instead of every pool's plugin.
     #[arg(long, value_name = "FILE.wasm")]
     plugin: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) store: Store,
-    /// The folder for published plugins' machine code [default: poolhook-<user id>
-    /// in the system's temporary folder]
+    /// The folder that caches published plugins' machine code [default:
+    /// poolhook-<user id> in the system's temporary folder]
     #[arg(long, env = "POOLHOOK_CACHE", value_name = "DIR")]
     cache: Option<PathBuf>,
 }
 
 impl PluginChoice {
-    /// The built-in plugins, and those of `releases`.
+    /// Returns the built-in plugins, and the published ones if there are `releases`.
     pub(crate) fn load(
         &self,
         releases: Option<Releases>,
@@ -177,7 +175,7 @@ fn default_cache() -> PathBuf {
     ArtifactFiles::own_folder(&env::temp_dir())
 }
 
-/// A component of the user's own, named after its file.
+/// Compiles a component from a file; the plugin is named after the file.
 pub(crate) fn compile(plugins: &Plugins, file: &Path) -> anyhow::Result<Plugin> {
     let context = || file.display().to_string();
     let component = std::fs::read(file).with_context(context)?;
@@ -191,10 +189,10 @@ fn name_of(file: &Path) -> anyhow::Result<PluginName> {
     PluginName::try_from(stem.into_owned()).map_err(anyhow::Error::msg)
 }
 
-/// Which component, and how it is tried out.
+/// A component, and the settings to run it with.
 #[derive(Args)]
 pub(crate) struct Component {
-    /// The component.
+    /// The component's file; its name without `.wasm` is the plugin's name.
     #[arg(value_name = "FILE.wasm")]
     pub(crate) file: PathBuf,
     #[command(flatten)]
@@ -206,16 +204,15 @@ impl Component {
         std::fs::read(&self.file).with_context(|| self.file.display().to_string())
     }
 
-    /// The name that the file has.
     pub(crate) fn name(&self) -> anyhow::Result<PluginName> {
         name_of(&self.file).with_context(|| self.file.display().to_string())
     }
 }
 
-/// The settings that a pool would have.
+/// A file with a plugin's settings.
 #[derive(Args)]
 pub(crate) struct SettingsFile {
-    /// The plugin's settings: one JSON object, or TOML if the file is so named.
+    /// The plugin's settings: a JSON object, or TOML if the file name ends in .toml.
     #[arg(id = "settings", long, value_name = "FILE")]
     file: Option<PathBuf>,
 }
@@ -238,7 +235,7 @@ impl SettingsFile {
     }
 }
 
-/// What checks components, with the limits of the host's config.
+/// Returns a checker with the limits that `host.toml` sets.
 pub(crate) async fn checker(config: &Config) -> anyhow::Result<Checker> {
     let limits = config.host().await?.publish;
     let program = env::current_exe().context("cannot find poolhook itself")?;
@@ -250,12 +247,12 @@ pub(crate) async fn publisher(config: &Config, releases: Releases) -> anyhow::Re
     Ok(Publisher::new(releases, checker(config).await?))
 }
 
-/// A number of bytes for people.
+/// Formats a number of bytes for people.
 pub(crate) fn bytes(bytes: u64) -> String {
     indicatif::HumanBytes(bytes).to_string()
 }
 
-/// A digest, or the beginning of one.
+/// A SHA-256 digest, or its first 4 to 63 hexadecimal digits.
 #[derive(Clone, Debug)]
 pub(crate) struct DigestPrefix(String);
 
@@ -274,11 +271,11 @@ impl FromStr for DigestPrefix {
         let well_formed = (4..=64).contains(&digits.len()) && digits.bytes().all(hexadecimal);
         well_formed
             .then(|| Self(digits.to_owned()))
-            .ok_or("must be a SHA-256 digest, or its first 4 digits or more")
+            .ok_or("must be a SHA-256 digest, or at least its first 4 digits")
     }
 }
 
-/// Runs a command's asynchronous part.
+/// Runs a command's asynchronous part on one thread.
 pub(crate) fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -286,7 +283,7 @@ pub(crate) fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyh
     runtime.block_on(work)
 }
 
-/// The same, for a command that keeps all cores busy.
+/// Runs a command's asynchronous part on all cores.
 pub(crate) fn block_on_all_cores<T>(
     work: impl Future<Output = anyhow::Result<T>>,
 ) -> anyhow::Result<T> {

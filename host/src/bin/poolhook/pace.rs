@@ -1,21 +1,21 @@
-//! A rate that is kept.
+//! A rate limit that callers wait for.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-/// Who comes late may hurry for so long: a timer is not exact.
+/// Unused turns of the last 50 ms may be taken later: a timer is not exact.
 const SLACK: Duration = Duration::from_millis(50);
 
-/// So many turns a second.
+/// Hands out turns at a fixed rate.
 pub(crate) struct Pace {
     each: Duration,
     next: Mutex<Instant>,
 }
 
 impl Pace {
-    /// `rate` turns a second; more than none.
+    /// `rate` turns per second, at least 0.001.
     pub(crate) fn new(rate: f64) -> Self {
         Self {
             each: Duration::from_secs_f64(1.0 / rate.max(0.001)),
@@ -32,13 +32,13 @@ impl Pace {
             *next = turn + self.each;
             turn
         };
-        // A timer's tick is a millisecond, and a turn may be less.
+        // A timer's resolution is 1 ms, and turns may be closer together.
         if turn > Instant::now() {
             sleep_until(turn).await;
         }
     }
 
-    /// Takes so many further turns after the fact: the next ones come later.
+    /// Charges further turns afterwards, which delays the next ones.
     pub(crate) fn took(&self, turns: u32) {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         *next += self.each * turns;

@@ -1,4 +1,4 @@
-//! `poolhook plugin`: making mapping plugins, and looking after their releases.
+//! `poolhook plugin`: creates, tests and publishes mapping plugins, and manages their releases.
 
 mod build;
 mod check;

@@ -1,4 +1,4 @@
-//! `poolhook reconcile`: a pool's users beside its table's rows.
+//! `poolhook reconcile`: compares a pool's users with its table's rows.
 
 mod orphans;
 
@@ -15,20 +15,21 @@ use orphans::Orphans;
 
 /// Compare the users of a pool with the rows of its table.
 ///
-/// For each user but the unconfirmed ones, the item that the pool's plugin makes of
-/// them today is compared with the row: missing, present or differing. Rows whose
-/// key is no user's are orphaned; they are looked for where a row can be told to be
-/// this pool's, since its key holds {userPoolId} or no other pool uses the table.
+/// Reconcile compares each confirmed user's row with the item that the pool's plugin
+/// makes of the user today: missing, present or differing. A row whose key belongs to
+/// no user is orphaned. Reconcile looks for orphaned rows only where the rows are known
+/// to be this pool's: if key.equals contains {userPoolId}, or no other pool uses the
+/// table.
 ///
-/// Nothing is ever deleted or replaced. With --apply, the missing rows are written.
+/// Reconcile deletes and replaces nothing. With --apply, it writes the missing rows.
 #[derive(Args)]
 #[command(after_help = "Examples:
   poolhook reconcile eu-west-1_Ab12Cd34E --dynamodb
   poolhook reconcile eu-west-1_Ab12Cd34E --dynamodb --json | jq 'select(.outcome == \"orphaned\")'
   poolhook reconcile eu-west-1_Ab12Cd34E --dynamodb --apply --rate 100
 
-Exit codes: 0 each user's row is there, and no other (with --apply: now); 1 it is not
-so, or it was stopped before the end; 2 wrong usage, or it could not go on.")]
+Exit codes: 0 users and rows match (with --apply: after writing); 1 they do not match,
+or reconcile was stopped; 2 wrong usage, or reconcile could not continue.")]
 pub(crate) struct Options {
     #[command(flatten)]
     users: Users,
@@ -44,8 +45,8 @@ impl Options {
 
     async fn reconcile(&self) -> anyhow::Result<Exit> {
         let rows = self.users.items.open().await?;
-        // The rows come first: so a user who signs up meanwhile has no row among
-        // them, and is not taken for an orphan.
+        // Rows are read first: the row of a user who signs up while this runs is then
+        // not among them, and is not reported as an orphan.
         let mut orphans = Orphans::read(&self.users, &*rows).await?;
         let look = Look {
             store: Arc::clone(&rows),
@@ -121,8 +122,8 @@ impl Options {
         eprintln!("{}", tally.text(missing));
         match (orphaned, why_not) {
             (Some(n), _) => eprintln!("{n} orphaned rows"),
-            (None, Some(why)) => eprintln!("orphaned rows are not looked for: {why}"),
-            (None, None) => eprintln!("stopped before the end"),
+            (None, Some(why)) => eprintln!("did not look for orphaned rows: {why}"),
+            (None, None) => eprintln!("stopped early; orphaned rows are unknown"),
         }
         Ok(())
     }

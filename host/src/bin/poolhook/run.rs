@@ -1,4 +1,4 @@
-//! `poolhook run`: events from files, through the host.
+//! `poolhook run`: handles events from files.
 
 use std::io::{self, Read as _, Write as _};
 use std::time::Duration;
@@ -16,9 +16,9 @@ use crate::options::{Config, Items, PluginChoice, block_on};
 
 /// Handle Post Confirmation events from files.
 ///
-/// Each event goes the way it would go on Lambda: its pool's config, its pool's
-/// plugin in the sandbox, all checks, the store. The item is printed as
-/// DynamoDB's JSON, one line an event.
+/// Each event takes the path that it takes on Lambda: its pool's config, its
+/// pool's plugin in the sandbox, all checks, the store. The item is printed as
+/// DynamoDB's JSON, one line per event.
 #[derive(Args)]
 #[command(after_help = "Examples:
   poolhook run host/tests/events/confirm-sign-up.json
@@ -26,10 +26,10 @@ use crate::options::{Config, Items, PluginChoice, block_on};
   poolhook run --plugin my-mapper.wasm event.json
   AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:8000 poolhook run --dynamodb - < event.json
 
-Exit codes: 0 all events written, already there or skipped; 1 an event failed;
+Exit codes: 0 all events were written, already there or skipped; 1 an event failed;
 2 wrong usage, or nothing could be run.")]
 pub(crate) struct Options {
-    /// Files that hold an event each; `-` is standard input.
+    /// Files with one event each; `-` is standard input.
     #[arg(required = true, value_name = "EVENT.json")]
     events: Vec<String>,
     #[command(flatten)]
@@ -103,7 +103,7 @@ fn print(file: &str, store: &str, report: &Report) -> io::Result<()> {
         Ok(Outcome::AlreadyThere(existing)) => {
             let differs = differs(existing);
             eprintln!(
-                "{file}: already there: {table} in {store} keeps the item that it has{differs}"
+                "{file}: already there: {table} in {store} already has an item with this key{differs}"
             );
         }
         Ok(Outcome::Skipped(Skip::TriggerSource)) => {
@@ -122,10 +122,10 @@ fn print(file: &str, store: &str, report: &Report) -> io::Result<()> {
     Ok(())
 }
 
-/// How the item that is there differs.
+/// Describes the item that is there already, to append to a message.
 pub(crate) fn differs(existing: &Existing) -> String {
     match existing {
-        Existing::Same => ", the same one".to_owned(),
+        Existing::Same => ", identical".to_owned(),
         Existing::Different(names) => format!(", which differs in {}", names.join(", ")),
         Existing::Unknown => String::new(),
     }
@@ -142,8 +142,8 @@ fn cost(report: &Report) -> String {
     format!(" (plugin {plugin}: {micros} us, {} fuel)", trace.fuel)
 }
 
-/// What the plugin said of its refusal. The host's own texts leave it out: it
-/// may hold personal data.
+/// The plugin's message on a refusal. The host's own texts leave it out: it may
+/// hold personal data.
 pub(crate) fn own_words(failure: &Failure) -> String {
     match failure {
         Failure::Plugin(PluginError::Refused { message }) => format!(": {message}"),

@@ -1,4 +1,4 @@
-//! `poolhook serve`: Lambda's Invoke API on this machine.
+//! `poolhook serve`: serves Lambda's Invoke API on this machine.
 
 mod watch;
 
@@ -32,17 +32,17 @@ use crate::options::{Config, Items, PluginChoice, publisher};
 
 /// The largest payload of a synchronous invocation, in bytes: Lambda's own limit.
 const MAX_PAYLOAD_BYTES: usize = 6 * 1024 * 1024;
-/// Lambda returns the last 4 KB of the log where a caller asks for it.
+/// Lambda returns the last 4 KB of the log if the caller asks for it.
 const LOG_TAIL_BYTES: usize = 4096;
 
 /// Serve Lambda's Invoke API on localhost.
 ///
-/// AWS's command line and SDKs, and cognito-local, call it as they would call
-/// Lambda. The address is printed on standard output, a log line for each event
+/// The AWS CLI, AWS SDKs and cognito-local call this server as they would call
+/// Lambda. The address is printed on standard output, and a log line for each event
 /// on standard error. A component put into the folder of uploads, such as
 /// poolhook.blobs/uploads/my-mapper/v2.wasm, is published as the plugin that its
-/// folder names. What cannot be written is kept beside, in dead-letters. Ctrl-C ends
-/// it, after the events in hand.
+/// folder names. Events that cannot be written go to the folder dead-letters next to
+/// uploads. Ctrl-C stops the server after the events in progress.
 #[derive(Args)]
 #[command(after_help = "Examples:
   poolhook serve
@@ -55,10 +55,10 @@ cognito-local, in .cognito/config.json:
     \"credentials\": {\"accessKeyId\": \"local\", \"secretAccessKey\": \"local\"}},
   \"TriggerFunctions\": {\"PostConfirmation\": \"poolhook\"}")]
 pub(crate) struct Options {
-    /// The port on 127.0.0.1; 0 takes a free one.
+    /// The port on 127.0.0.1; 0 picks a free port.
     #[arg(long, default_value_t = 3001)]
     port: u16,
-    /// The function's name; another one in a request is not found.
+    /// The function's name; requests for other names are rejected.
     #[arg(long, default_value = "poolhook", value_name = "NAME")]
     function: String,
     #[command(flatten)]
@@ -85,8 +85,8 @@ impl Options {
         })
     }
 
-    /// Publishes what is put into the folder of uploads, from now on; in S3, the
-    /// bucket itself calls the publisher.
+    /// Publishes what is put into the folder of uploads from now on. For a bucket, S3
+    /// invokes the publisher's function instead.
     async fn watch_uploads(&self, releases: &Releases) -> anyhow::Result<()> {
         if let Location::Folder(_) = self.plugin.store.location {
             let publisher = publisher(&self.config, releases.clone()).await?;
@@ -99,7 +99,7 @@ impl Options {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
         let listener = TcpListener::bind(address)
             .await
-            .with_context(|| format!("cannot listen on {address}; `--port 0` takes a free port"))?;
+            .with_context(|| format!("cannot listen on {address}. `--port 0` picks a free port"))?;
         let function = Arc::new(Function {
             name: self.function,
             host,
@@ -112,7 +112,10 @@ impl Options {
             .with_state(Arc::clone(&function));
 
         println!("http://{}", listener.local_addr()?);
-        eprintln!("serving the function {}; Ctrl-C ends", function.name);
+        eprintln!(
+            "serving the function {}; press Ctrl-C to stop",
+            function.name
+        );
         serve(listener, app).with_graceful_shutdown(ended()).await?;
         let mut in_hand = function.in_hand.lock().await;
         while in_hand.join_next().await.is_some() {}
@@ -120,7 +123,7 @@ impl Options {
     }
 }
 
-/// Ctrl-C, or the signal by which service managers end a process.
+/// Completes on Ctrl-C or SIGTERM, which service managers send.
 async fn ended() {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {
@@ -132,7 +135,7 @@ async fn ended() {
     }
 }
 
-/// The one function that is served.
+/// The function that is served.
 struct Function {
     name: String,
     host: Host,
@@ -238,7 +241,7 @@ impl Function {
         response
     }
 
-    /// Unique in this process, and between processes as good as.
+    /// Unique in this process, and practically unique across processes.
     fn next_request_id(&self) -> String {
         let number = self.requests.fetch_add(1, Ordering::Relaxed);
         let now = SystemTime::now()
@@ -252,7 +255,7 @@ impl Function {
     }
 }
 
-/// The name in a function's name, partial ARN or ARN, with or without qualifier.
+/// Extracts the name from a function's name, partial ARN or ARN, with or without qualifier.
 fn function_name(name: &str) -> &str {
     let after_function = name.split_once("function:").map_or(name, |(_, rest)| rest);
     after_function.split(':').next().unwrap_or(name)
@@ -268,7 +271,7 @@ fn status(status: StatusCode) -> Response {
     response
 }
 
-/// An error of the Invoke API itself: the function was not called.
+/// An error of the Invoke API itself; the function was not invoked.
 struct ServiceError {
     status: StatusCode,
     name: &'static str,

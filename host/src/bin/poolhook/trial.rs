@@ -1,4 +1,4 @@
-//! Trying a plugin out with an event: what it answers, and what that costs.
+//! Runs a plugin with an event without writing: its answer, and its cost.
 
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime};
@@ -11,13 +11,13 @@ use serde_json::{Map, Value, json};
 
 use crate::options::bytes;
 
-/// When the event of every case and every example was received:
+/// The time at which every case's and every example's event is received:
 /// 2026-11-23T09:06:52.123Z.
 pub(crate) fn received() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_424_812_123)
 }
 
-/// What came of an event.
+/// The result of a run.
 pub(crate) struct Trial {
     pub(crate) answer: Answer,
     pub(crate) cost: Cost,
@@ -26,9 +26,9 @@ pub(crate) struct Trial {
 
 pub(crate) enum Answer {
     Item(Item),
-    /// In the plugin's words.
+    /// The reason, as the plugin wrote it.
     Skip(String),
-    /// The error's name, and its text: for `Plugin.Refused`, the plugin's words.
+    /// The error's name and text; for `Plugin.Refused`, the plugin's message.
     Failed(&'static str, String),
 }
 
@@ -40,10 +40,10 @@ pub(crate) struct Cost {
 }
 
 impl Trial {
-    /// Runs the plugin, and nothing else: no item is written. `check` sees the item.
+    /// Runs the plugin and writes nothing. `check` is called with the item.
     ///
-    /// It runs twice, and the second run counts: the first one touches everything
-    /// for the first time.
+    /// The plugin runs twice, and the second run is measured: the first one pays for
+    /// cold memory and caches.
     pub(crate) fn run(
         plugin: &Plugin,
         event: &PostConfirmation,

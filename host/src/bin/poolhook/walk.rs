@@ -1,6 +1,6 @@
-//! A walk through all users of a pool, a page at a time: each user goes the way
-//! of an event through the host. The next page is listed meanwhile, and no more
-//! than these two are in memory.
+//! Goes through all users of a pool, page by page, and puts each user's item
+//! through the host. The next page is listed while the current one is handled; no
+//! more than these two are in memory.
 
 mod options;
 mod tally;
@@ -20,9 +20,10 @@ use crate::pace::Pace;
 pub(crate) use options::{Interrupt, Look, Users, user_line};
 pub(crate) use tally::Tally;
 
-/// How long one attempt for one user may take.
+/// The time limit of one attempt for one user.
 const TIME: Duration = Duration::from_secs(10);
-/// What may pass by itself is tried again after so long, before the walk stops.
+/// The backoff before each retry of users that failed with a transient error: about
+/// 15 s in all, then the walk stops.
 const WAITS: [Duration; 5] = [
     Duration::from_millis(500),
     Duration::from_secs(1),
@@ -31,7 +32,7 @@ const WAITS: [Duration; 5] = [
     Duration::from_secs(8),
 ];
 
-/// A walk.
+/// A walk through a pool's users, with its rate limits.
 pub(crate) struct Walk {
     host: Arc<Host>,
     pool: UserPool,
@@ -40,27 +41,27 @@ pub(crate) struct Walk {
     ahead: Ahead,
 }
 
-/// What comes next.
+/// The next page.
 enum Ahead {
     ToList(Option<String>),
     Listed(Result<Page, CognitoError>),
     Nothing,
 }
 
-/// Users that the walk is done with.
+/// The users of one page, after all of them were handled.
 pub(crate) struct Walked {
-    /// Each with what became of it; nothing, where the user is not confirmed yet.
+    /// Each user with its report; `None` for an unconfirmed user.
     pub(crate) users: Vec<(PoolUser, Option<Report>)>,
-    /// Where the walk goes on; none at its end.
+    /// The token of the next page; `None` after the last one.
     pub(crate) next: Option<String>,
 }
 
-/// Why a walk cannot go on.
+/// Why a walk stopped early.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Stopped {
     #[error("{}", .0.name())]
     Cognito(#[source] CognitoError),
-    /// What every user would fail with, or what did not pass in time.
+    /// A failure that every user would have, or a transient one that outlasted the retries.
     #[error("{}", .0.name())]
     Failure(#[source] Failure),
     #[error("a user's task failed")]
@@ -68,7 +69,7 @@ pub(crate) enum Stopped {
 }
 
 impl Walk {
-    /// From the page that the token asks for, or from the beginning.
+    /// Starts at the page with this token, or at the first one.
     pub(crate) fn new(
         host: Host,
         pool: UserPool,
@@ -85,12 +86,12 @@ impl Walk {
         }
     }
 
-    /// Goes back to the first page.
+    /// Starts again at the first page.
     pub(crate) fn restart(&mut self) {
         self.ahead = Ahead::ToList(None);
     }
 
-    /// Goes on, to the end of the next page; none after the last one.
+    /// Handles the next page; returns `None` after the last one.
     pub(crate) async fn next(&mut self) -> Result<Option<Walked>, Stopped> {
         let page = match std::mem::replace(&mut self.ahead, Ahead::Nothing) {
             Ahead::ToList(token) => self.list(token.as_deref()).await,
@@ -120,8 +121,8 @@ impl Walk {
         self.pool.page(token).await
     }
 
-    /// A page is done when each of its users is, and what failed has no better
-    /// chance later.
+    /// Handles a page until each user is done, which includes failures that a retry
+    /// would not fix.
     async fn handle(
         &self,
         users: Vec<PoolUser>,
@@ -152,7 +153,7 @@ impl Walk {
         }
     }
 
-    /// The users of a page, all at a time, as they get their turns.
+    /// Puts a page's items concurrently, within the rate limit.
     async fn put(&self, users: Vec<PoolUser>) -> Result<Vec<(PoolUser, Report)>, Stopped> {
         let mut tasks = JoinSet::new();
         for user in users {
@@ -178,15 +179,15 @@ impl Walk {
     }
 }
 
-/// A write takes a unit of the table's capacity for each begun KB of the item. As
-/// JSON an item is no smaller than as DynamoDB counts it.
+/// A write takes one unit of the table's capacity for each started KB of the item.
+/// An item's JSON is at least as large as the size that DynamoDB counts.
 fn further_units(report: &Report) -> u32 {
     let json = report.trace.item.as_ref().map(serde_json::to_vec);
     let bytes = json.and_then(Result::ok).map_or(0, |json| json.len());
     u32::try_from(bytes.saturating_sub(1) / 1024).unwrap_or(u32::MAX)
 }
 
-/// Whether it is the pool's failure or the table's, and not one user's.
+/// Whether the failure is the pool's or the table's, so that every user would have it.
 fn is_everybodys(failure: &Failure) -> bool {
     match failure {
         Failure::Config(_)

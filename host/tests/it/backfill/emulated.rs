@@ -1,4 +1,4 @@
-//! As much of Cognito and `DynamoDB` as a backfill sees, in this process.
+//! The part of Cognito and `DynamoDB` that a backfill uses, in this process.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -19,17 +19,17 @@ pub(super) fn user_name(number: u32) -> String {
     format!("user-{number:06}")
 }
 
-/// One in fifty is not.
+/// One user in fifty is unconfirmed.
 pub(super) fn is_confirmed(number: u32) -> bool {
     number % 50 != 49
 }
 
-/// In seconds.
+/// The creation time in Unix seconds.
 pub(super) fn created(number: u32) -> u64 {
     1_700_000_000 + u64::from(number)
 }
 
-/// As `ListUsers` has it.
+/// A user as `ListUsers` returns it.
 pub(super) fn user(number: u32) -> Value {
     let status = match number % 10 {
         _ if !is_confirmed(number) => "UNCONFIRMED",
@@ -56,7 +56,7 @@ pub(super) fn credentials() -> SharedCredentialsProvider {
     SharedCredentialsProvider::new(Credentials::new("test", "test", None, None, "tests"))
 }
 
-/// A user pool; dropped, it is gone.
+/// A user pool, which is stopped on drop.
 pub(super) struct Cognito {
     pub(super) url: String,
     pool: Arc<Pool>,
@@ -66,21 +66,21 @@ pub(super) struct Cognito {
 #[derive(Default)]
 struct Pool {
     users: AtomicU32,
-    /// User 4 has no email, user 5 one of half a megabyte.
+    /// If set, user 4 has no email, and user 5 has one of half a megabyte.
     odd: AtomicBool,
     refusal: Mutex<Refusal>,
     requests: AtomicU64,
     refused: AtomicU64,
 }
 
-/// Which requests are refused.
+/// Which requests are rejected.
 #[derive(Clone, Copy, Default)]
 pub(super) enum Refusal {
     #[default]
     None,
-    /// As too many.
+    /// One request in this number, as throttled.
     OneIn(u64),
-    /// With this code.
+    /// All requests, with this code.
     All(&'static str),
 }
 
@@ -170,10 +170,10 @@ impl Pool {
     }
 }
 
-/// What the table is provisioned with.
+/// The table's provisioned capacity, in units per second.
 pub(super) const WRITE_CAPACITY: u32 = 160;
 
-/// A table with the key `id`; dropped, it is gone.
+/// A table with the key `id`, which is stopped on drop.
 pub(super) struct DynamoDb {
     pub(super) url: String,
     table: Arc<Table>,
@@ -191,7 +191,7 @@ struct Table {
 enum Throttled {
     #[default]
     Never,
-    /// From the first request on.
+    /// For this time after the first request.
     For(Duration),
     Until(Instant),
 }
@@ -256,7 +256,7 @@ impl Table {
     }
 }
 
-/// Answers AWS's JSON protocol: the action and its request in, an answer or an error out.
+/// Serves AWS's JSON protocol. `answer` gets the action and the request.
 fn serve(
     answer: impl Fn(&str, &Value) -> Result<Value, Value> + Clone + Send + Sync + 'static,
 ) -> (String, Runtime) {

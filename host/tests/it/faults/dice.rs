@@ -1,13 +1,13 @@
-//! Chance by a seed: what happens to a thing depends on the seed and on the thing's
-//! name, never on what else goes on at the time.
+//! Seeded chance: a result depends only on the seed and on a name, never on what happens
+//! concurrently.
 
-/// A number for these words: splitmix64 over their bytes.
+/// Hashes these words: splitmix64 over their bytes.
 pub(crate) fn roll(seed: u64, words: &[&str]) -> u64 {
     let bytes = words.iter().flat_map(|word| word.bytes().chain([0]));
     bytes.fold(mix(seed), |state, byte| mix(state ^ u64::from(byte)))
 }
 
-/// The same, below `sides`.
+/// Like [`roll`], below `sides`.
 pub(crate) fn below(sides: u64, seed: u64, words: &[&str]) -> u64 {
     roll(seed, words) % sides
 }

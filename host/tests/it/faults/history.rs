@@ -1,5 +1,5 @@
-//! What has happened, told from the answers, the log, the proxy, the tables and
-//! the dead letters, and whether that may be.
+//! What happened, according to the answers, the log, the proxy, the tables and the dead
+//! letters, and whether that is allowed.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::lambda::{Answer, End};
 use super::people::{Kind, Person};
 use super::proxy::Put;
 
-/// The one state that an event ends in.
+/// The state that an event ends in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum State {
     Written,
@@ -20,10 +20,10 @@ pub(crate) enum State {
     Rejected,
 }
 
-/// The answers that somebody got, in the order of the attempts.
+/// A person, and the answers in the order of the attempts.
 pub(crate) type Told = (Person, Vec<Answer>);
 
-/// Log lines by request id.
+/// The log lines by request id.
 pub(crate) struct Lines(HashMap<String, Value>);
 
 impl Lines {
@@ -38,7 +38,7 @@ impl Lines {
         Self(lines)
     }
 
-    /// Of an attempt. There is none where the process was gone.
+    /// An attempt's log line; `None` if the process had ended.
     fn of(&self, answer: &Answer) -> Option<&Value> {
         let line = self.0.get(&answer.id);
         match &answer.end {
@@ -51,8 +51,8 @@ impl Lines {
     }
 }
 
-/// A person's end, by what every attempt said of itself: what an attempt has done
-/// stays done, whatever another one says.
+/// A person's final state according to all attempts. What one attempt has done stays done,
+/// whatever another attempt reports.
 pub(crate) fn state(person: &Person, answers: &[Answer], lines: &Lines) -> State {
     let mut outcomes = HashSet::new();
     for answer in answers {
@@ -90,7 +90,7 @@ pub(crate) fn state(person: &Person, answers: &[Answer], lines: &Lines) -> State
     }
 }
 
-/// Everybody's end holds against what the tables and the dead letters say.
+/// Checks each person's final state against the tables and the dead letters.
 pub(crate) fn check(
     told: &[Told],
     lines: &Lines,
@@ -131,13 +131,13 @@ pub(crate) fn check(
                 assert!(told_so, "{seen}");
             }
         }
-        // An answer may be lost: the row is there, and nobody knows. But no other one.
+        // The answer may have been lost after the write. But the row must be the person's.
         assert!(row.is_none() || row == person.row.as_ref(), "{seen}");
     }
     states
 }
 
-/// Each row was written once, by a put that could not have replaced another one.
+/// Checks that each row was written once, by a put that could not have replaced another row.
 pub(crate) fn check_puts(told: &[Told], puts: &[Put]) -> usize {
     let people: HashMap<_, _> = told
         .iter()
@@ -161,7 +161,7 @@ pub(crate) fn check_puts(told: &[Told], puts: &[Put]) -> usize {
     written.len()
 }
 
-/// The tables' rows by table and id.
+/// The rows by table and id.
 pub(crate) struct Rows(HashMap<(&'static str, String), Value>);
 
 impl Rows {
@@ -185,13 +185,13 @@ impl Rows {
     }
 }
 
-/// How long answers took.
+/// The times until the answers.
 pub(crate) struct Times(Vec<Duration>);
 
 impl Times {
     pub(crate) fn new<'a>(told: impl IntoIterator<Item = &'a Told>) -> Self {
         let answers = told.into_iter().flat_map(|(_, answers)| answers);
-        // An environment that dies is no answer of ours.
+        // If an environment dies, there is no answer from poolhook to measure.
         let answers = answers.filter(|answer| answer.end != End::Died);
         let mut times: Vec<_> = answers.map(|answer| answer.took).collect();
         times.sort();

@@ -1,6 +1,5 @@
-//! Some environments of one function, each a `bootstrap` behind a Runtime API, as
-//! on Lambda: one event at a time, started when needed, killed when it takes too
-//! long.
+//! Environments of one function, each a `bootstrap` with a Runtime API, as on Lambda: one
+//! event at a time, started when needed, killed when it takes too long.
 
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -24,14 +23,14 @@ use crate::support::clean;
 
 /// The function's `Timeout`.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// An environment of most tests sees this many events.
+/// The events per environment in most tests.
 const EVENTS: usize = 40;
 
 /// An invocation.
 struct Job {
     id: String,
     event: String,
-    /// The environment dies so long after it was given the event.
+    /// If set, the environment dies this long after it receives the event.
     dies: Option<Duration>,
     answer: oneshot::Sender<Answer>,
 }
@@ -41,44 +40,44 @@ struct Job {
 pub(crate) struct Answer {
     pub(crate) id: String,
     pub(crate) end: End,
-    /// From the event's arrival, a cold start included.
+    /// The time from the event's arrival, including a cold start.
     pub(crate) took: Duration,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// With this.
+    /// Answered with this event.
     Event(String),
-    /// With an error of this name.
+    /// Answered with an error of this name.
     Error(String),
-    /// The process could not start, for an error of this name.
+    /// The process could not start, because of an error with this name.
     NotStarted(String),
     /// The environment died.
     Died,
-    /// There was no answer in the function's time.
+    /// There was no answer within the function's timeout.
     TimedOut,
 }
 
-/// The function.
+/// The function, which is called like Lambda's.
 pub(crate) struct Lambda {
     jobs: mpsc::UnboundedSender<Job>,
     environments: JoinSet<()>,
     folder: PathBuf,
 }
 
-/// What an environment has.
+/// The configuration of the environments.
 #[derive(Clone)]
 pub(crate) struct Configuration {
-    /// Where it sees AWS.
+    /// AWS's URL.
     pub(crate) aws: String,
-    /// What a shell does before it becomes the process, such as limiting itself.
+    /// A shell command to run before the process is executed, such as setting a limit.
     pub(crate) first: Option<String>,
-    /// The events that it sees before it is replaced.
+    /// The events that an environment handles before it is replaced.
     pub(crate) events: usize,
 }
 
 impl Lambda {
-    /// With so many environments, which all see AWS at `aws`.
+    /// Starts a function with this number of environments, which reach AWS at `aws`.
     pub(crate) fn start(environments: usize, folder: &Path, aws: &str) -> Self {
         let configuration = Configuration {
             aws: aws.to_owned(),
@@ -122,7 +121,7 @@ impl Lambda {
         answered.await.unwrap()
     }
 
-    /// Ends the function and gives its log's lines.
+    /// Ends the function and returns its log's lines.
     pub(crate) async fn end(mut self) -> Vec<Value> {
         self.environments.shutdown().await;
         let mut lines = Vec::new();
@@ -137,14 +136,14 @@ impl Lambda {
     }
 }
 
-/// Where one event at a time is handled.
+/// An environment, which handles one event at a time.
 struct Environment {
     folder: PathBuf,
     configuration: Configuration,
     process: Option<Process>,
 }
 
-/// A `bootstrap`, and the Runtime API that it alone talks to. Dropped, both are gone.
+/// A `bootstrap` and its own Runtime API. Both end on drop.
 struct Process {
     events: mpsc::Sender<(String, String)>,
     told: mpsc::Receiver<Told>,
@@ -153,9 +152,9 @@ struct Process {
     _api: JoinSet<()>,
 }
 
-/// What a process tells the Runtime API.
+/// A process's calls of the Runtime API.
 enum Told {
-    /// It can take an event.
+    /// The process asks for an event.
     Free,
     Answered(String, String, Vec<u8>),
     NotStarted(Vec<u8>),
@@ -172,7 +171,7 @@ impl Environment {
 
     async fn run(&mut self, queue: &Mutex<mpsc::UnboundedReceiver<Job>>) {
         loop {
-            // A process that is still busy with itself gets no event.
+            // A process that is still busy after its answer gets no event.
             if let Some(process) = &mut self.process
                 && !matches!(process.told.recv().await, Some(Told::Free))
             {
@@ -284,7 +283,7 @@ impl Process {
     }
 }
 
-/// As CI has built it for Lambda, where it has.
+/// The `bootstrap` that CI has built for Lambda, if there is one.
 fn bootstrap() -> String {
     let built = std::env::var("POOLHOOK_BOOTSTRAP");
     built.unwrap_or_else(|_| env!("CARGO_BIN_EXE_bootstrap").to_owned())

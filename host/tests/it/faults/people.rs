@@ -1,4 +1,4 @@
-//! Who signs up, and what must become of each.
+//! The people who sign up, and the expected result for each.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use super::dice::{below, roll};
 use super::lambda::{Answer, End, Lambda};
 
-/// What holds for a person, whatever goes wrong.
+/// The expected result, whatever fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Gets a row.
     SignsUp,
-    /// Has another row already, which stays.
+    /// Already has another row, which is not replaced.
     IsThere,
     /// Only resets a password.
     Resets,
@@ -21,9 +21,9 @@ pub(crate) enum Kind {
     HasNoEmail,
     /// The plugin traps on it.
     IsRefused,
-    /// Is of a pool that nobody has configured.
+    /// Is in a pool that no config names.
     IsUnknown,
-    /// Comes in an event that is none.
+    /// Comes in an invalid event.
     IsMalformed,
 }
 
@@ -61,20 +61,20 @@ pub(crate) struct Pool {
 pub(crate) const REFUSES_X: &str = "(if (i32.eq (i32.const 120)
     (i32.load8_u (i32.load offset=28 (local.get $arguments)))) (then unreachable))";
 
-/// Somebody, and the one event of theirs.
+/// A person, and the person's event.
 #[derive(Clone, Debug)]
 pub(crate) struct Person {
     pub(crate) kind: Kind,
     pub(crate) name: String,
     pub(crate) table: &'static str,
     pub(crate) event: String,
-    /// The row that they must have, if any.
+    /// The row that the person must have, if any.
     pub(crate) row: Option<Value>,
     chance: u64,
 }
 
 impl Person {
-    /// The one of this number, who signs up to any pool.
+    /// The person with this number, in a random pool.
     pub(crate) fn any(seed: u64, number: usize) -> Self {
         let word = number.to_string();
         let kind = match below(100, seed, &["kind", &word]) {
@@ -138,14 +138,14 @@ impl Person {
         }
     }
 
-    /// As a letter's key tells it.
+    /// The event's digest, as in a dead letter's key.
     pub(crate) fn digest(&self) -> String {
         Sha256::of(self.event.as_bytes()).to_string()
     }
 
-    /// As Cognito does it: after an error, or no answer within 5 s, again, up to
-    /// three times. Now and then an environment dies under an event, and now and
-    /// then an attempt begins while another one is still going on.
+    /// Confirms as Cognito does: after an error, or no answer within 5 s, it retries, up to
+    /// three attempts. Sometimes an environment dies during an event, and sometimes an attempt
+    /// starts while another one is still running.
     pub(crate) async fn confirm(&self, lambda: &Lambda, rough: bool) -> Vec<Answer> {
         let mut answers = Vec::new();
         for attempt in ["1", "2", "3"] {

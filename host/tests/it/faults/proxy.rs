@@ -1,5 +1,5 @@
-//! What lies between poolhook and AWS: lets requests through or not, and keeps the
-//! history of those that it let through.
+//! A proxy between poolhook and AWS, which forwards requests or not, and records those
+//! that it forwarded.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -12,15 +12,15 @@ use tokio::sync::watch;
 
 use super::dice::below;
 
-/// What happens to a request.
+/// The fate of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     Pass,
     Throttle,
     Fail,
-    /// S3's answer where two conditional writes meet: neither has to win.
+    /// S3's answer to concurrent conditional writes: possibly neither succeeds.
     Conflict,
-    /// Passes, after a while.
+    /// Passes after a delay.
     Dawdle,
     Hang,
     CutBefore,
@@ -28,11 +28,11 @@ pub(crate) enum Fate {
     LoseAnswer,
 }
 
-/// What happens to requests in general.
+/// The faults that requests meet.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Weather {
     Calm,
-    /// Everything that can happen, by this seed.
+    /// All faults, chosen by this seed.
     Rough(u64),
     /// Every `PutItem` is throttled.
     Throttled,
@@ -40,17 +40,17 @@ pub(crate) enum Weather {
     NoDynamoDb,
     /// S3 never answers.
     NoS3,
-    /// Neither does.
+    /// Neither DynamoDB nor S3 answers.
     Nothing,
-    /// DynamoDB never answers, and S3 not when it is first asked for a thing.
+    /// DynamoDB never answers, and S3 does not answer the first request for each thing.
     Stumbling,
-    /// DynamoDB never answers, and S3 late.
+    /// DynamoDB never answers, and S3 answers late.
     Slow,
-    /// Every `PutItem` is throttled, and a blob's first write meets another one.
+    /// Every `PutItem` is throttled, and an object's first write conflicts with another one.
     Conflicting,
 }
 
-/// A `PutItem` that reached the table, and its answer there.
+/// A `PutItem` that reached the table, and the table's answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Put {
     pub(crate) table: String,
@@ -68,16 +68,16 @@ pub(crate) struct Proxy {
 struct State {
     to: String,
     weather: Mutex<Weather>,
-    /// How often each thing was asked for.
+    /// The number of requests for each thing.
     asked: Mutex<HashMap<String, u64>>,
     puts: Mutex<Vec<Put>>,
     fates: Mutex<HashMap<String, u64>>,
-    /// How many there were.
+    /// The number of requests.
     requests: watch::Sender<u64>,
 }
 
 impl Proxy {
-    /// In front of this URL, calm.
+    /// Starts a proxy for this URL, without faults.
     pub(crate) async fn start(to: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -103,19 +103,19 @@ impl Proxy {
         *self.state.weather.lock().unwrap() = weather;
     }
 
-    /// The `PutItem`s that reached a table, in order.
+    /// The `PutItem`s that reached a table, in their order.
     pub(crate) fn puts(&self) -> Vec<Put> {
         self.state.puts.lock().unwrap().clone()
     }
 
-    /// Waits until so many more requests have come.
+    /// Waits for this number of further requests.
     pub(crate) async fn after(&self, more: u64) {
         let mut requests = self.state.requests.subscribe();
         let enough = *requests.borrow_and_update() + more;
         requests.wait_for(|now| *now >= enough).await.unwrap();
     }
 
-    /// How many requests came to what.
+    /// The number of requests by kind and fate.
     pub(crate) fn fates(&self) -> Vec<(String, u64)> {
         let fates = self.state.fates.lock().unwrap();
         let mut fates: Vec<_> = fates.clone().into_iter().collect();
@@ -181,7 +181,7 @@ impl State {
         }
     }
 
-    /// How often this was asked for, this time included.
+    /// The number of requests for this thing, including this one.
     fn asked(&self, name: &str) -> u64 {
         let mut asked = self.asked.lock().unwrap();
         let times = asked.entry(name.to_owned()).or_default();
@@ -189,7 +189,7 @@ impl State {
         *times
     }
 
-    /// Over a connection of its own, to its end.
+    /// Forwards a request over a connection of its own.
     async fn forward(&self, request: &Request) -> Option<Vec<u8>> {
         let mut server = TcpStream::connect(&self.to).await.ok()?;
         server.write_all(&request.forwarded()).await.ok()?;
@@ -209,14 +209,14 @@ impl State {
                 status,
             });
         }
-        // The client's connection goes on.
+        // The client's connection stays open.
         let keep = |line: &&str| !line.to_ascii_lowercase().starts_with("connection:");
         let head: String = head.split_inclusive("\r\n").filter(keep).collect();
         Some([head.as_bytes(), body].concat())
     }
 }
 
-/// Most things go well, some badly, and a few hardly ever.
+/// Most things succeed, some fail, and a few nearly always fail.
 fn rough(seed: u64, request: &Request, name: &str, nth: &str) -> Fate {
     let luck = below(100, seed, &["luck", name]);
     let letter = name.contains("/dead-letters/");
@@ -232,7 +232,7 @@ fn rough(seed: u64, request: &Request, name: &str, nth: &str) -> Fate {
         return Fate::Pass;
     }
     match below(100, seed, &["kind", name, nth]) {
-        // A table that is too small is so for all of an event's time.
+        // A throttled table stays throttled for all of an event's time.
         _ if request.item.is_some() && luck >= 93 => Fate::Throttle,
         0..30 => Fate::Throttle,
         30..50 => Fate::Fail,
@@ -247,7 +247,7 @@ fn rough(seed: u64, request: &Request, name: &str, nth: &str) -> Fate {
 struct Request {
     head: String,
     body: Vec<u8>,
-    /// What is put, if that is what it asks for.
+    /// The item, if the request is a `PutItem`.
     item: Option<Value>,
 }
 
@@ -278,7 +278,7 @@ impl Request {
         })
     }
 
-    /// What it asks for, the same at each try.
+    /// The thing that is requested; the same for each retry.
     fn name(&self) -> String {
         if let Some(item) = &self.item {
             return format!("{} {}", item["TableName"], item["Item"]["id"]["S"]);
@@ -287,7 +287,7 @@ impl Request {
         words.join(" ")
     }
 
-    /// The same, in a word or two.
+    /// The kind of request, for people.
     fn what(&self) -> String {
         if self.item.is_some() {
             return "PutItem".to_owned();
@@ -324,7 +324,7 @@ fn answer(status: &str, body: &str) -> Vec<u8> {
     format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n\r\n{body}").into_bytes()
 }
 
-/// Longer than anybody waits.
+/// Waits longer than any client does.
 async fn hang() -> Option<()> {
     tokio::time::sleep(Duration::from_secs(20)).await;
     None

@@ -1,4 +1,4 @@
-//! How far a backfill has come: a small file, replaced as a whole after each page.
+//! A backfill's checkpoint: a small file, replaced atomically after each page.
 
 use std::fs;
 use std::io;
@@ -10,22 +10,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::walk::Tally;
 
-/// Where the file lies.
+/// The checkpoint file's path.
 pub(super) struct Checkpoint(PathBuf);
 
-/// What it says.
+/// The checkpoint's content.
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Progress {
     user_pool_id: String,
-    /// The page that comes next.
+    /// The token of the next page.
     pub(super) next: String,
-    /// What became of the users of the pages before.
+    /// The counts of the pages before it.
     pub(super) so_far: Tally,
 }
 
 impl Checkpoint {
-    /// The file, by default one of the pool's own in the current folder.
+    /// Uses `file`, by default one named after the pool in the current folder.
     pub(super) fn new(file: Option<&Path>, pool: &UserPoolId) -> Self {
         let own = || PathBuf::from(format!("poolhook-backfill-{pool}.json"));
         Self(file.map_or_else(own, Path::to_owned))
@@ -35,8 +35,8 @@ impl Checkpoint {
         self.0.display()
     }
 
-    /// What an earlier backfill of this pool has left. A file that is damaged, or
-    /// of another pool, is an error: it may be somebody else's.
+    /// Reads the checkpoint that an earlier backfill of this pool left. A damaged file,
+    /// or another pool's, is an error: it may belong to something else.
     pub(super) fn read(&self, pool: &UserPoolId) -> anyhow::Result<Option<Progress>> {
         let text = match fs::read(&self.0) {
             Ok(text) => text,
@@ -48,7 +48,7 @@ impl Checkpoint {
         own.map(Some).with_context(|| {
             let file = self.file();
             format!(
-                "{file} is not a checkpoint of {pool}'s; remove it to begin anew, which is harmless"
+                "{file} is not a checkpoint of {pool}. Remove it to start from the first page, which is safe"
             )
         })
     }

@@ -1,4 +1,4 @@
-//! `[[settings.examples]]`: users, and what the plugin `fields` must make of them.
+//! `[[settings.examples]]`: users, and the items that the plugin `fields` must produce.
 
 use std::collections::BTreeMap;
 
@@ -31,10 +31,10 @@ struct Example {
     client_metadata: BTreeMap<String, String>,
     /// The item, in DynamoDB's JSON.
     item: Option<Item>,
-    /// The user is skipped.
+    /// Whether the plugin must skip the user.
     #[serde(default)]
     skip: bool,
-    /// What the error says, among other words.
+    /// A part of the expected error's text.
     error: Option<String>,
 }
 
@@ -42,8 +42,8 @@ fn user_name() -> String {
     "hanako".to_owned()
 }
 
-/// What the examples say and the plugin does not do, in the form of
-/// `ConfigError::of_settings`; none if it does as they say.
+/// Runs the examples. Returns the differences in the form that
+/// `ConfigError::of_settings` reads, or `None` if there are none.
 pub(super) fn check(
     plugin: &Plugin,
     id: &UserPoolId,
@@ -123,14 +123,14 @@ impl Example {
 fn attribute(difference: &Difference) -> String {
     let name = difference.what.trim_start_matches("item.");
     match (&difference.expected, &difference.got) {
-        (Some(expected), Some(got)) => format!("`{name}` must be {expected}, and is {got}"),
-        (Some(expected), None) => format!("`{name}` must be {expected}, and is not there"),
-        (None, Some(got)) => format!("`{name}` must not be there, and is {got}"),
+        (Some(expected), Some(got)) => format!("`{name}` must be {expected}, but is {got}"),
+        (Some(expected), None) => format!("`{name}` must be {expected}, but is missing"),
+        (None, Some(got)) => format!("`{name}` must be absent, but is {got}"),
         (None, None) => String::new(),
     }
 }
 
-/// Serde's words without its line and column, which are none of the file's.
+/// Serde's message without its line and column, which are not the file's.
 fn without_place(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());

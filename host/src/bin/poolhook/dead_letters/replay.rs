@@ -1,4 +1,4 @@
-//! `poolhook dead-letters replay`: the way again, for events that failed on it.
+//! `poolhook dead-letters replay`: puts events that failed through the host again.
 
 use std::io::{self, Write as _};
 use std::sync::Arc;
@@ -24,18 +24,19 @@ use crate::run::{differs, own_words};
 
 /// Write the events that could not be written.
 ///
-/// Each goes its way again, through the pool's config and plugin of today, with
-/// the time at which it was first received. A letter is removed once its item is
-/// there, and stays otherwise; so replay can be stopped and run again at any time.
-/// An item that is there already is never replaced.
+/// Replay maps each dead letter's event with the pool's current config and plugin,
+/// and with the time at which the event was first received. It deletes a dead letter
+/// after its item is written and leaves it otherwise, so it can be stopped and run
+/// again at any time. It never replaces an existing item unless you pass
+/// --overwrite.
 #[derive(Args)]
 #[command(after_help = "Examples:
   poolhook dead-letters replay --dry-run
   poolhook dead-letters replay --pool eu-west-1_Ab12Cd34E --retryable
   poolhook dead-letters replay --blobs s3://my-bucket --config s3://my-bucket/config --dynamodb --rate 20
 
-Exit codes: 0 none of them is left; 1 some stay; 2 wrong usage, or nothing could be
-replayed.")]
+Exit codes: 0 no selected dead letter is left; 1 some are left; 2 wrong usage, or replay
+could not run.")]
 #[allow(
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
@@ -43,17 +44,17 @@ replayed.")]
 pub(crate) struct Options {
     #[command(flatten)]
     selection: Selection,
-    /// Print what would be written; write and remove nothing.
+    /// Print the items that would be written; write and delete nothing.
     #[arg(long)]
     dry_run: bool,
     /// Map with the component that was live when the event failed.
     #[arg(long)]
     recorded: bool,
-    /// Where the pool's config says `write = "replace"`, replace also an item that
-    /// may be newer than the letter.
+    /// Also replace existing items where the pool's config says `write = "replace"`.
+    /// An existing item may be newer than the dead letter.
     #[arg(long)]
     overwrite: bool,
-    /// At most so many letters a second.
+    /// Dead letters per second, at most.
     #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     rate: u32,
     #[command(flatten)]
@@ -62,7 +63,7 @@ pub(crate) struct Options {
     items: Items,
     #[command(flatten)]
     plugin: PluginChoice,
-    /// Print a JSON object for each letter.
+    /// Print a JSON object for each dead letter.
     #[arg(long)]
     json: bool,
 }
@@ -107,11 +108,11 @@ impl Options {
         }
         progress.finish_and_clear();
         let did = if self.dry_run {
-            "would be done"
+            "would be replayed"
         } else {
-            "done"
+            "replayed"
         };
-        eprintln!("{done} {did}, {stay} stay");
+        eprintln!("{done} {did}, {stay} left");
         Ok(Exit::of(stay == 0))
     }
 
@@ -148,7 +149,7 @@ impl Options {
     }
 }
 
-/// Why a letter stays, for people.
+/// Why a dead letter is left, for people.
 fn why(report: &Report) -> String {
     match &report.outcome {
         Err(failure) => {
@@ -156,7 +157,7 @@ fn why(report: &Report) -> String {
             format!("{name}: {text}{}", own_words(failure))
         }
         Ok(Outcome::AlreadyThere(existing)) => {
-            format!("another item has its key{}", differs(existing))
+            format!("a different item has its key{}", differs(existing))
         }
         Ok(_) => report.outcome_name().to_owned(),
     }
@@ -185,7 +186,7 @@ fn as_json(key: &Key, replayed: &Replayed) -> Option<Value> {
     }))
 }
 
-/// For a dry run: takes every item and keeps none.
+/// For a dry run: accepts every item and writes nothing.
 struct Nowhere;
 
 impl ItemStore for Nowhere {

@@ -1,4 +1,4 @@
-//! `poolhook plugin build`: a Cargo project, or a core module, into a component.
+//! `poolhook plugin build`: builds a Cargo project or a core module into a component.
 
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader};
@@ -15,13 +15,13 @@ use wit_component::ComponentEncoder;
 
 use crate::Exit;
 
-/// How a component begins; a core module's version is another.
+/// The header of a component; a core module has another version.
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 const TARGET: &str = "wasm32-unknown-unknown";
-/// Of a plugin's memory, what is for its stack: the linker's own 1 MiB would have to
-/// be cleared after each event.
+/// The stack's share of a plugin's memory. With the linker's default of 1 MiB, the
+/// host would have to clear that much after each event.
 const STACK_BYTES: u64 = 128 << 10;
-/// What makes a component small, whatever the project says.
+/// Settings that make the component small; they override the project's.
 const PROFILE: [&str; 5] = [
     "profile.release.opt-level='s'",
     "profile.release.lto=true",
@@ -33,24 +33,24 @@ const PROFILE: [&str; 5] = [
 /// Build a plugin in Rust or C into a component.
 ///
 /// A folder is a Cargo project. It needs the target wasm32-unknown-unknown
-/// (`rustup target add wasm32-unknown-unknown`); without it, Debian's packages
-/// rustc-web and rust-web-src do.
+/// (`rustup target add wasm32-unknown-unknown`) or, instead, Debian's packages
+/// rustc-web and rust-web-src.
 ///
-/// A file is a core module that another compiler has made, such as clang, with
-/// the object file linked in that wit-bindgen's C generator makes. It must not
-/// import WASI.
+/// A file is a core module that another compiler produced, such as clang. The
+/// object file that wit-bindgen's C generator produces must be linked in, and the
+/// module must not import WASI.
 #[derive(Args)]
 #[command(after_help = "Examples:
   poolhook plugin build plugins/default
   poolhook plugin build . --output my-mapper.wasm
   poolhook plugin build build/module.wasm --output my-mapper.wasm
 
-The tools for TypeScript and Python make components by themselves.")]
+The tools for TypeScript and Python produce components themselves.")]
 pub(crate) struct Options {
     /// The Cargo project, or a core module.
     #[arg(value_name = "DIR|MODULE.wasm", default_value = ".")]
     source: PathBuf,
-    /// Where the component goes [default: DIR/<DIR's name>.wasm]
+    /// The component's file [default: DIR/<DIR's name>.wasm]
     #[arg(long, value_name = "FILE.wasm")]
     output: Option<PathBuf>,
 }
@@ -63,8 +63,8 @@ impl Options {
             (build_module(&source)?, self.output.clone())
         } else {
             let output = self.output.clone();
-            let output =
-                output.context("a module needs --output FILE.wasm, named as the plugin")?;
+            let output = output
+                .context("for a core module, pass --output FILE.wasm, named after the plugin")?;
             (source.clone(), Some(output))
         };
         let output = output.unwrap_or_else(|| {
@@ -74,7 +74,7 @@ impl Options {
 
         let module = fs::read(&module).with_context(|| module.display().to_string())?;
         let component = component(&module)?;
-        // What would fail on the first event had better fail here.
+        // A component that would fail on the first event fails here instead.
         let checked = PluginName::try_from("checked".to_owned()).map_err(anyhow::Error::msg)?;
         Loader::new()?.compile(checked, &component)?;
 
@@ -87,19 +87,21 @@ impl Options {
 
 fn component(module: &[u8]) -> anyhow::Result<Vec<u8>> {
     if module.starts_with(COMPONENT) {
-        bail!("this is a component already: `poolhook plugin check` says whether it is a mapper");
+        bail!(
+            "this is already a component. `poolhook plugin check` reports whether it is a mapper"
+        );
     }
     ComponentEncoder::default()
         .validate(true)
         .module(module)
         .and_then(|mut encoder| encoder.encode())
         .context(
-            "the module makes no component: in Rust, does it call export!? In C, is \
+            "cannot make a component of the module. In Rust, does it call export!? In C, is \
              mapper_component_type.o linked, and nothing that imports WASI, such as stdio?",
         )
 }
 
-/// Runs Cargo and gives the path of the core module that it made.
+/// Runs Cargo and returns the path of the core module that it built.
 fn build_module(folder: &Path) -> anyhow::Result<PathBuf> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut cargo = Process::new(cargo);
@@ -111,7 +113,7 @@ fn build_module(folder: &Path) -> anyhow::Result<PathBuf> {
     if !has_target()? {
         debian(&mut cargo)?;
     }
-    // For the plugin alone: what all plugins are made of is built once.
+    // Only for the plugin's own crate, so that its dependencies stay cached.
     let stack = stack_bytes(folder)?;
     cargo.args(["--", &format!("-Clink-arg=-zstack-size={stack}")]);
 
@@ -126,11 +128,11 @@ fn build_module(folder: &Path) -> anyhow::Result<PathBuf> {
         bail!("cargo build failed");
     }
     module.context(
-        "the project makes no module: its Cargo.toml needs [lib] crate-type = [\"cdylib\"]",
+        "the project builds no core module. Its Cargo.toml needs [lib] crate-type = [\"cdylib\"]",
     )
 }
 
-/// What the project asks for, as `stack-bytes` in `[package.metadata.poolhook]`.
+/// The stack size that the project sets as `stack-bytes` in `[package.metadata.poolhook]`.
 fn stack_bytes(folder: &Path) -> anyhow::Result<u64> {
     let manifest = folder.join("Cargo.toml");
     let context = || manifest.display().to_string();
@@ -143,9 +145,9 @@ fn stack_bytes(folder: &Path) -> anyhow::Result<u64> {
         .with_context(|| format!("{}: stack-bytes must be a multiple of 16", context()))
 }
 
-/// Paths of this machine have no place in a component: panics would name them,
-/// and the same sources would give another digest elsewhere. Those of the project
-/// itself are relative by themselves.
+/// Removes this machine's paths from the component: panics would contain them, and
+/// the same sources would have another digest on another machine. The project's own
+/// paths are relative anyway.
 fn without_paths() -> String {
     let home = env::home_dir().unwrap_or_default();
     let cargo = env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
@@ -159,7 +161,7 @@ fn without_paths() -> String {
     format!("target.{TARGET}.rustflags={flags}")
 }
 
-/// The module's path, if the message is about one.
+/// The core module's path, if Cargo's message is about one.
 fn cdylib(message: &Value) -> Option<PathBuf> {
     let kinds = message.get("target")?.get("crate_types")?.as_array()?;
     let files = message.get("filenames")?.as_array()?;
@@ -188,8 +190,8 @@ fn has_target() -> anyhow::Result<bool> {
     Ok(libraries.is_dir())
 }
 
-/// Debian's compiler builds the standard library from Debian's sources, and the
-/// linker comes from the toolchain at hand.
+/// Uses Debian's compiler, which builds the standard library from Debian's sources,
+/// with the current toolchain's linker.
 fn debian(cargo: &mut Process) -> anyhow::Result<()> {
     const RUSTC: &str = "/usr/bin/rustc";
     const SOURCES: &str = "/usr/lib/rustlib/src/rust/library";

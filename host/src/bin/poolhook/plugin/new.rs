@@ -1,4 +1,4 @@
-//! `poolhook plugin new`: a mapping plugin to begin with.
+//! `poolhook plugin new`: creates a project for a mapping plugin.
 
 mod kits;
 
@@ -12,30 +12,30 @@ use poolhook::config::PluginName;
 use crate::Exit;
 use kits::{Kit, Language};
 
-/// Make a new plugin: a project that maps, with its tests.
+/// Create a project for a new plugin, with a working mapping and its tests.
 ///
-/// It makes the folder NAME, and prints its path.
+/// The command creates the folder NAME and prints its path.
 #[derive(Args)]
 #[command(after_help = "Examples:
   poolhook plugin new member-card
   poolhook plugin new member-card --lang typescript
   poolhook plugin new member-card --lang py --dir ~/plugins")]
 pub(crate) struct Options {
-    /// The plugin's name: lower-case letters, digits and hyphens, first a letter.
+    /// The plugin's name: lower-case letters, digits and hyphens; it starts with a letter.
     #[arg(value_parser = name)]
     name: PluginName,
-    /// The language to write it in.
+    /// The plugin's language.
     #[arg(long, value_enum, value_name = "LANGUAGE", default_value_t = Language::Rust)]
     lang: Language,
-    /// The folder to make it in [default: the current one]
+    /// The folder to create it in [default: the current one]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
 
-/// The name is the package's too.
+/// The plugin's name is also the package's name.
 fn name(text: &str) -> Result<PluginName, &'static str> {
     if !text.starts_with(|first: char| first.is_ascii_lowercase()) {
-        return Err("must begin with a lower-case letter, as a package's name does");
+        return Err("must start with a lower-case letter, as package names do");
     }
     PluginName::try_from(text.to_owned())
 }
@@ -47,15 +47,15 @@ impl Options {
         let parent = self.dir.as_deref().unwrap_or(Path::new(""));
         let folder = parent.join(name);
         if fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some()) {
-            bail!("{} is there already, and is not empty", folder.display());
+            bail!("{} already exists and is not empty", folder.display());
         }
-        // All of it or nothing: the files are written beside, then moved.
+        // All or nothing: the files are written to a hidden folder, which is then renamed.
         let staged = parent.join(format!(".{name}-{}", process::id()));
         let made = write(kit, name, &staged).and_then(|()| fs::rename(&staged, &folder));
         if made.is_err() {
             let _ = fs::remove_dir_all(&staged);
         }
-        made.with_context(|| format!("cannot make {}", folder.display()))?;
+        made.with_context(|| format!("cannot create {}", folder.display()))?;
 
         eprintln!("Next, in that folder:");
         for command in kit.commands {
@@ -82,7 +82,7 @@ fn write(kit: &Kit, name: &str, folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// A kit's file, made to stand alone under the plugin's name.
+/// A kit's file for a project outside this repository, with the plugin's name.
 fn alone(kit: &Kit, name: &str, bytes: &[u8]) -> Vec<u8> {
     let Ok(text) = str::from_utf8(bytes) else {
         return bytes.to_owned();

@@ -1,4 +1,4 @@
-//! `poolhook plugin rebuild`: machine code for this build's engine.
+//! `poolhook plugin rebuild`: compiles releases for this build's engine.
 
 use std::io::{self, Write as _};
 
@@ -14,21 +14,21 @@ use super::check::rejected_text;
 use crate::Exit;
 use crate::options::{Config, Store, block_on, publisher};
 
-/// Compile the live releases for this version's engine, where they are not yet.
+/// Compile the live releases for this version's engine, unless they already are.
 ///
-/// Run it with the new version before you deploy that: old and new machine code
-/// lie side by side, and nothing else changes. What is done stays done, so it can
-/// be run again at any time.
+/// Run this with the new version before you deploy it: machine code for the old and
+/// the new version exists side by side, and nothing else changes. Rebuild skips what
+/// is already compiled, so it can be run again at any time.
 #[derive(Args)]
 #[command(after_help = "Examples:
   poolhook plugin rebuild --blobs s3://my-bucket
   poolhook plugin rebuild --all --json
 
-Exit codes: 0 all are built; 1 a release cannot be built; 2 wrong usage, or the
-releases cannot be read.")]
+Exit codes: 0 all are built; 1 a release cannot be compiled; 2 wrong usage, or
+the releases cannot be read.")]
 pub(crate) struct Options {
-    /// Every release, not only the live ones: for pools that pin a digest, and for
-    /// rollbacks.
+    /// Compile every release, not only the live ones: for pools that pin a digest, and
+    /// for rollbacks.
     #[arg(long)]
     all: bool,
     #[command(flatten)]

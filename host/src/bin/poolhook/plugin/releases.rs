@@ -1,5 +1,5 @@
-//! `poolhook plugin list`, `show` and `rollback`: what is published, and moving
-//! the pointer.
+//! `poolhook plugin list`, `show` and `rollback`: list releases, and make an earlier
+//! one live.
 
 use std::io::{self, Write as _};
 use std::time::SystemTime;
@@ -36,7 +36,7 @@ impl List {
             let releases = self.store.existing().await?;
             let plugins = releases.plugins().await?;
             if plugins.is_empty() {
-                eprintln!("nothing is published yet: `poolhook plugin publish` does that");
+                eprintln!("no plugin is published yet. `poolhook plugin publish` publishes one");
             }
             let mut all_well = true;
             for plugin in plugins {
@@ -68,7 +68,7 @@ impl List {
   poolhook plugin show my-mapper
   poolhook plugin show my-mapper --json | jq -r .live.sha256")]
 pub(crate) struct Show {
-    /// The plugin.
+    /// The plugin's name.
     #[arg(value_parser = name)]
     name: PluginName,
     #[command(flatten)]
@@ -98,7 +98,7 @@ impl Show {
                 return Ok(Exit::Done);
             }
             if history.is_empty() {
-                eprintln!("nothing is published as {}", self.name);
+                eprintln!("no release is published as {}", self.name);
             }
             for release in &history {
                 writeln!(io::stdout(), "{}", release_text(release, live))?;
@@ -137,20 +137,20 @@ fn rejection_text(rejection: &Rejection) -> String {
     format!("the upload of {uploaded} was rejected: {error_type}: {error_message}\n{advice}")
 }
 
-/// Make an earlier release the live one: the one before it or, with --to, any.
+/// Make an earlier release live: the previous one or, with --to, any.
 ///
-/// Only the pointer moves. Pools follow within `refresh-seconds` of host.toml. An
-/// upload from before the rollback does not undo it; a later one does.
+/// Only the pointer moves. Hosts load the release within `refresh-seconds` of
+/// host.toml. An upload from before the rollback does not undo it; a later one does.
 #[derive(Args)]
 #[command(after_help = "Examples:
   poolhook plugin rollback my-mapper
   poolhook plugin rollback my-mapper --to sha256:9f86d0818
   poolhook plugin rollback my-mapper --blobs s3://my-bucket --json")]
 pub(crate) struct Rollback {
-    /// The plugin.
+    /// The plugin's name.
     #[arg(value_parser = name)]
     name: PluginName,
-    /// The component's digest, or its first digits.
+    /// The component's digest, or at least its first 4 digits.
     #[arg(long, value_name = "DIGEST")]
     to: Option<DigestPrefix>,
     #[command(flatten)]
@@ -173,7 +173,7 @@ impl Rollback {
             let live = releases.roll_back(&self.name, to, now).await?;
             let Some(live) = live else {
                 bail!(
-                    "no release of {} was published before the live one; `poolhook plugin show {0}` lists them",
+                    "no release of {} was published before the live one. `poolhook plugin show {0}` lists the releases",
                     self.name
                 );
             };
@@ -188,7 +188,7 @@ impl Rollback {
         })
     }
 
-    /// The one release whose digest begins so.
+    /// Finds the one release whose digest starts with the prefix.
     async fn find(&self, releases: &Releases, prefix: &DigestPrefix) -> anyhow::Result<Sha256> {
         let prefix = prefix.as_str();
         let history = releases.history(&self.name).await?;
@@ -198,8 +198,11 @@ impl Rollback {
             .collect();
         match found[..] {
             [digest] => Ok(digest),
-            [] => bail!("{} has no release {prefix}", self.name),
-            _ => bail!("{} has several releases {prefix}...", self.name),
+            [] => bail!("{} has no release with the digest {prefix}", self.name),
+            _ => bail!(
+                "{} has several releases whose digest starts with {prefix}",
+                self.name
+            ),
         }
     }
 }

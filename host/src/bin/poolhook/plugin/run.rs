@@ -1,4 +1,4 @@
-//! `poolhook plugin run`: a component's answers, and what they cost.
+//! `poolhook plugin run`: runs a component with events.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -15,22 +15,22 @@ use crate::Exit;
 use crate::options::{Component, compile};
 use crate::trial::{Answer, Trial};
 
-/// Run a component with events, and write nothing.
+/// Run a component with events, without writing items.
 ///
-/// Each event's item is printed as DynamoDB's JSON, one line an event; what it
-/// cost and what the plugin logged go to standard error. The limits are the
-/// default ones. No pool's config is read, so the partition key is not checked.
+/// Each event's item is printed as DynamoDB's JSON, one line per event; its cost and
+/// the plugin's log lines go to standard error. The default limits apply. No pool's
+/// config is read, so the partition key is not checked.
 #[derive(Args)]
 #[command(after_help = "Examples:
   poolhook plugin run my-mapper.wasm event.json
   poolhook plugin run my-mapper.wasm events/*.json --settings settings.toml --json
 
-Exit codes: 0 every event is mapped or skipped; 1 an event failed; 2 wrong usage,
+Exit codes: 0 every event was mapped or skipped; 1 an event failed; 2 wrong usage,
 or the component cannot be run.")]
 pub(crate) struct Options {
     #[command(flatten)]
     component: Component,
-    /// Files that hold a Post Confirmation event each.
+    /// Files with one Post Confirmation event each.
     #[arg(required = true, value_name = "EVENT.json")]
     events: Vec<String>,
     /// Print a JSON object for each event: item, fuel, memory, time, log.

@@ -1,4 +1,4 @@
-//! `poolhook plugin test`: a folder of cases, run and compared.
+//! `poolhook plugin test`: runs a folder of test cases.
 
 mod cases;
 
@@ -23,19 +23,20 @@ use crate::options::{SettingsFile, block_on, compile};
 use crate::trial::{self, Trial};
 use cases::Case;
 
-/// Run a folder of cases, and compare what comes out with what is expected.
+/// Run a folder of test cases, and compare the results with the expected ones.
 ///
 /// A case is a folder with event.json and exactly one of
 ///
 ///   item.json  the item, as DynamoDB's JSON
 ///   skip.txt   the reason for skipping the user; empty: any
-///   error.txt  the error's name, such as Plugin.Refused; below it the message, if
-///              it matters
+///   error.txt  the error's name, such as Plugin.Refused; below it, if it matters,
+///              the message
 ///
-/// and settings.toml where it needs settings of its own. Each event is received at
-/// 2026-11-23T09:06:52.123Z. The item must keep DynamoDB's rules. With --pool, the
-/// plugin gets the pool's settings and limits, and the item must have the key that
-/// the pool demands; the pool's triggers are not looked at. Nothing is written.
+/// and optionally settings.toml with settings for this case. Each event is received
+/// at 2026-11-23T09:06:52.123Z. The item must follow DynamoDB's rules. With --pool,
+/// the plugin gets the pool's settings and limits, and the item must have the key
+/// that the pool's config demands; the pool's triggers do not matter. Nothing is
+/// written to a table.
 #[derive(Args)]
 #[command(
     verbatim_doc_comment,
@@ -46,14 +47,14 @@ use cases::Case;
   poolhook plugin test cases --pool config/eu-west-1_AbCdEfGhI.toml
   poolhook plugin test --bless && git diff cases
 
-Exit codes: 0 all is as expected, or blessed; 1 a case differs; 2 wrong usage, no
+Exit codes: 0 all cases passed or were blessed; 1 a case failed; 2 wrong usage, no
 case, or a case that cannot be read."
 )]
 pub(crate) struct Options {
     /// A plugin's folder, with its cases in `cases`; or the folder of the cases.
     #[arg(value_name = "DIR", default_value = ".")]
     folder: PathBuf,
-    /// The component [default: DIR/<DIR's name>.wasm, as `plugin build` makes it]
+    /// The component [default: DIR/<DIR's name>.wasm, as `plugin build` creates it]
     #[arg(long, value_name = "FILE.wasm", conflicts_with = "pool")]
     component: Option<PathBuf>,
     /// The TOML file of a pool with a built-in plugin.
@@ -61,7 +62,7 @@ pub(crate) struct Options {
     pool: Option<PathBuf>,
     #[command(flatten)]
     settings: SettingsFile,
-    /// Write what comes out as what is expected, and say what that changes.
+    /// Save the results as the expected ones, and print what that changes.
     #[arg(long)]
     bless: bool,
     /// Print a JSON object for each case: result, differences, item, fuel, memory,
@@ -133,7 +134,7 @@ impl Options {
     }
 }
 
-/// Where `plugin build` puts the component.
+/// The path to which `plugin build` writes the component.
 fn beside(folder: &Path) -> anyhow::Result<PathBuf> {
     let whole = folder.canonicalize();
     let whole = whole.with_context(|| folder.display().to_string())?;
@@ -141,20 +142,20 @@ fn beside(folder: &Path) -> anyhow::Result<PathBuf> {
     let component = folder.join(name).with_extension("wasm");
     if !component.exists() {
         bail!(
-            "there is no {}: `poolhook plugin build` makes it, `--component` names another",
+            "{} does not exist. `poolhook plugin build` creates it; `--component` names another file",
             component.display()
         );
     }
     Ok(component)
 }
 
-/// What the cases are run against.
+/// The plugin under test, and its settings.
 struct Subject {
     name: String,
     plugin: Arc<Plugin>,
     settings: Settings,
     limits: Limits,
-    /// Whose key the item must have.
+    /// The pool whose config demands the item's key.
     pool: Option<Arc<PoolConfig>>,
 }
 
@@ -178,7 +179,7 @@ impl Subject {
     }
 }
 
-/// The pool as the trigger would read it, over the defaults beside its file.
+/// Reads the pool as the trigger would, with the `defaults.toml` in the same folder.
 async fn pool(file: &Path, plugins: &Plugins) -> anyhow::Result<Subject> {
     let name = file.display().to_string();
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();
@@ -188,7 +189,7 @@ async fn pool(file: &Path, plugins: &Plugins) -> anyhow::Result<Subject> {
     let folder = Dir::open(folder.unwrap_or(Path::new(".")))?;
     let pool = Pools::open(Arc::new(folder)).await?.get(&id).await?;
     let plugin = plugins.get(&pool.plugin).await.with_context(|| {
-        format!("{name}: a published plugin is tested with `--component FILE.wasm`")
+        format!("{name}: to test a published plugin, use `--component FILE.wasm`")
     })?;
     Ok(Subject {
         name,

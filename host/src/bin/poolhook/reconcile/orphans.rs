@@ -1,4 +1,4 @@
-//! The rows of a table whose keys are no user's.
+//! Orphaned rows: rows of a table whose keys belong to no user.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, Write as _};
@@ -12,24 +12,23 @@ use serde_json::json;
 use crate::pace::Pace;
 use crate::walk::Users;
 
-/// So many keys are read at a time.
+/// The keys per read.
 const PAGE: u16 = 250;
 
-/// The pool's rows, and which of them have been found to be users'. Of each key a
-/// hash is kept: a table of a million rows takes 9 MB.
+/// The pool's rows, and which of them belong to users. Only a hash of each key is
+/// stored: a table of a million rows takes 9 MB.
 pub(super) struct Orphans {
     pool: UserPoolId,
     config: Arc<PoolConfig>,
-    /// Of a seed of its own, so that nobody can choose a name to hide a row.
+    /// Randomly seeded, so that no user can choose a name whose hash hides a row.
     hasher: RandomState,
-    /// Sorted.
     rows: Vec<u64>,
     has_user: Vec<bool>,
     why_not: Option<&'static str>,
 }
 
 impl Orphans {
-    /// Reads the rows' keys.
+    /// Reads the keys of the pool's rows.
     pub(super) async fn read(users: &Users, store: &dyn ItemReader) -> anyhow::Result<Self> {
         let mut orphans = Self {
             pool: users.pool.clone(),
@@ -54,7 +53,7 @@ impl Orphans {
         Ok(orphans)
     }
 
-    /// Why a row without a user may be another pool's.
+    /// Why a row without a user might belong to another pool; `None` if it cannot.
     async fn why_not_here(&self, users: &Users) -> anyhow::Result<Option<&'static str>> {
         if self.config.key_equals.names_the_pool() {
             return Ok(None);
@@ -67,12 +66,12 @@ impl Orphans {
             }
             let Ok(other) = pools.get(&other).await else {
                 return Ok(Some(
-                    "the config of another pool cannot be read, and its key could be one of these",
+                    "the config of another pool cannot be read, and that pool may use the same table",
                 ));
             };
             if other.table == self.config.table {
                 return Ok(Some(
-                    "another pool writes to the same table, and key.equals has no {userPoolId}",
+                    "another pool writes to the same table, and key.equals does not contain {userPoolId}",
                 ));
             }
         }
@@ -83,7 +82,7 @@ impl Orphans {
         self.why_not
     }
 
-    /// The row of this user, if there is one, is no orphan.
+    /// Marks this user's row, if there is one, as not orphaned.
     pub(super) fn is_users(&mut self, event: &PostConfirmation) {
         let hash = self.hasher.hash_one(self.config.partition_key(event));
         if let Ok(at) = self.rows.binary_search(&hash)
@@ -93,13 +92,13 @@ impl Orphans {
         }
     }
 
-    /// How many rows have no user; none if they are not looked for.
+    /// The number of orphaned rows; `None` if reconcile does not look for them.
     pub(super) fn count(&self) -> Option<u64> {
         let orphans = self.has_user.iter().filter(|has_user| !**has_user);
         self.why_not.is_none().then(|| orphans.count() as u64)
     }
 
-    /// Prints the keys: they are read once more, if there are any.
+    /// Prints the orphaned keys. Reads the keys again, as only hashes were stored.
     pub(super) async fn print(&self, users: &Users, store: &dyn ItemReader) -> anyhow::Result<()> {
         if self.count().unwrap_or_default() == 0 {
             return Ok(());
@@ -107,7 +106,7 @@ impl Orphans {
         let print = |key: &str| {
             let at = self.rows.binary_search(&self.hasher.hash_one(key));
             let has_user = at.ok().and_then(|at| self.has_user.get(at));
-            // A row that has come meanwhile was not looked at.
+            // A row that was written after the first read was not checked.
             if has_user != Some(&false) {
                 return Ok(());
             }

@@ -1,4 +1,4 @@
-//! Publishing what is put into the folder of uploads.
+//! Publishes what is put into the folder of uploads.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,16 +8,16 @@ use poolhook::publish::{Publisher, upload_log_line};
 use poolhook::release::{UPLOADS, uploaded_plugin};
 use poolhook::timestamp::Timestamp;
 
-/// How often the folder is looked at.
+/// The time between two listings of the folder.
 const PERIOD: Duration = Duration::from_millis(300);
 
-/// And how long it waits where the disk is full, say.
+/// The wait after an error of the machine, such as a full disk.
 const AFTER_AN_ERROR: Duration = Duration::from_secs(5);
 
-/// When a file was written, and its size.
+/// A file's modification time and size.
 type Version = (Timestamp, u64);
 
-/// Publishes each upload, those that are there already first; for ever.
+/// Publishes each upload, existing ones first. Never returns.
 pub(super) async fn uploads(publisher: Publisher) {
     let mut done = BTreeMap::new();
     let mut seen = BTreeMap::new();
@@ -26,7 +26,7 @@ pub(super) async fn uploads(publisher: Publisher) {
             Ok(listed) => {
                 let now = versions(listed);
                 for (key, version) in &now {
-                    // A file that is still being written changes from look to look.
+                    // A file that is still being written changes between two listings.
                     let at_rest = seen.get(key) == Some(version);
                     if at_rest && done.get(key) != Some(version) {
                         let handled = publisher.publish_upload(key).await;
@@ -34,7 +34,7 @@ pub(super) async fn uploads(publisher: Publisher) {
                         if handled.is_ok() {
                             done.insert(key.clone(), *version);
                         } else {
-                            // Not the upload's fault: again, but not at once.
+                            // The upload is not at fault: retry it later.
                             tokio::time::sleep(AFTER_AN_ERROR).await;
                         }
                     }

@@ -1,5 +1,5 @@
-//! What `backfill` and `reconcile` have in common: which pool, which host, how
-//! fast, and the signal to stop.
+//! What `backfill` and `reconcile` share: the pool, the host, the rate limits and
+//! the signal to stop.
 
 use std::process;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use crate::options::{Config, Items, PluginChoice};
 use crate::pace::Pace;
 use crate::run::own_words;
 
-/// Which users, through which host, how fast.
+/// The pool whose users are listed, and how their items are put.
 #[derive(Args)]
 pub(crate) struct Users {
     /// The pool whose users are listed.
@@ -37,14 +37,14 @@ pub(crate) struct Users {
     pub(crate) items: Items,
     #[command(flatten)]
     plugin: PluginChoice,
-    /// At most so many items a second; one of more than 1 KB counts as several.
+    /// Items per second, at most; an item larger than 1 KB counts as several.
     #[arg(long, default_value_t = 200, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) rate: u32,
-    /// At most so many requests a second to Cognito, 60 users each.
+    /// Requests to Cognito per second, at most; each lists up to 60 users.
     #[arg(long = "users-rate", default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     requests: u32,
-    /// Print JSON: a line for each user (with the user's name) of whom there is
-    /// something to say, and at the end the summary.
+    /// Print JSON: a line, with the user's name, for each user with a difference or
+    /// an error, and the summary at the end.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -54,7 +54,7 @@ fn pool(id: &str) -> Result<UserPoolId, String> {
 }
 
 impl Users {
-    /// What the pool's config says.
+    /// Reads the pool's config.
     pub(crate) async fn pool_config(&self) -> anyhow::Result<Arc<PoolConfig>> {
         Ok(self.config.open().await?.get(&self.pool).await?)
     }
@@ -66,7 +66,7 @@ impl Users {
         Ok(Host::new(pools, plugins, items))
     }
 
-    /// The walk, and its progress.
+    /// Returns the walk and its progress bar.
     pub(crate) async fn walk(
         &self,
         host: Host,
@@ -84,8 +84,8 @@ impl Users {
         Ok((walk, progress))
     }
 
-    /// How many items a second there may be: so many, or a share of what the
-    /// pool's table is provisioned with.
+    /// Items per second: `--rate`, or a share of the write capacity that the pool's
+    /// table is provisioned with.
     pub(crate) async fn rate(&self, capacity_share: Option<f64>) -> anyhow::Result<f64> {
         let Some(share) = capacity_share else {
             return Ok(self.rate.into());
@@ -100,7 +100,7 @@ impl Users {
         let Some(units) = dynamodb.write_capacity(table).await? else {
             let name = &table.name;
             bail!(
-                "the table {name} has on-demand capacity, of which there is no share: use --rate"
+                "the table {name} has on-demand capacity, so --capacity-share does not apply. Use --rate"
             );
         };
         let units = u32::try_from(units).unwrap_or(u32::MAX);
@@ -108,8 +108,8 @@ impl Users {
     }
 }
 
-/// Says whether the user wants an end. The first Ctrl-C asks for one, and the
-/// second one makes it.
+/// Whether the user wants to stop. The first Ctrl-C asks for it; the second one
+/// ends the process.
 #[derive(Clone, Default)]
 pub(crate) struct Interrupt(Arc<AtomicBool>);
 
@@ -120,7 +120,7 @@ impl Interrupt {
         tokio::spawn(async move {
             if tokio::signal::ctrl_c().await.is_ok() {
                 asked.0.store(true, Ordering::Relaxed);
-                eprintln!("finishing the page in hand; Ctrl-C once more stops at once");
+                eprintln!("finishing the current page; press Ctrl-C again to stop at once");
                 let _ = tokio::signal::ctrl_c().await;
                 process::exit(130);
             }
@@ -133,7 +133,7 @@ impl Interrupt {
     }
 }
 
-/// A store that looks first: what a put would write, it writes only if asked to.
+/// A store that compares first: it writes a missing item only if `write` is set.
 pub(crate) struct Look {
     pub(crate) store: Arc<dyn ItemReader>,
     pub(crate) write: bool,
@@ -157,8 +157,7 @@ impl ItemStore for Look {
     }
 }
 
-/// What there is to say of one user: where it failed, or its item is not the one
-/// that it should be.
+/// The JSON line of one user: a failure, or an item that is not as it should be.
 pub(crate) fn user_line(user: &PoolUser, report: &Report, written: Option<&str>) -> Option<Value> {
     let user_name = &user.event.user_name;
     match &report.outcome {

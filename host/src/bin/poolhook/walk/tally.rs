@@ -1,4 +1,4 @@
-//! What became of the users, in numbers.
+//! Counts of users by outcome.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,28 +8,28 @@ use poolhook::report::Report;
 use poolhook::store::Existing;
 use serde::{Deserialize, Serialize};
 
-/// A plugin chooses an item's names: no more of them than this are counted apart.
+/// A plugin chooses attribute names, so no more of them than this are counted.
 const MAX_NAMES: usize = 200;
 
-/// How many users came to which end.
+/// The number of users with each outcome.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Tally {
     pub(crate) users: u64,
-    /// Their items were not there.
+    /// Their items were missing.
     pub(crate) written: u64,
-    /// Their items were there, the very same, or for all that the store says.
+    /// Their items were there, identical or not comparable.
     pub(crate) present: u64,
-    /// Other items have their keys.
+    /// Different items have their keys.
     pub(crate) differing: u64,
-    /// Of these, how many differ in an attribute.
+    /// The number of `differing` users by attribute that differs.
     pub(crate) differing_attributes: BTreeMap<String, u64>,
-    /// By the plugin, or since the pool writes at no sign-up.
+    /// Skipped by the plugin, or because the pool writes nothing at sign-up.
     pub(crate) skipped: u64,
-    /// They have the trigger before them.
+    /// The trigger will still fire for them.
     pub(crate) unconfirmed: u64,
     pub(crate) failed: u64,
-    /// These by the failure's name.
+    /// The number of `failed` users by the failure's name.
     pub(crate) failures: BTreeMap<String, u64>,
 }
 
@@ -60,7 +60,7 @@ impl Tally {
         }
     }
 
-    /// The numbers for people, what is none left out.
+    /// Formats the counts for people, without those that are zero.
     pub(crate) fn text(&self, written: &str) -> String {
         let mut parts = vec![format!("{} users", self.users)];
         let mut part = |n: u64, what: &dyn fmt::Display| {

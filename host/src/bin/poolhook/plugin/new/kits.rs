@@ -1,8 +1,8 @@
-//! The repository's `plugins/<language>`, as `plugin new` copies them.
+//! The kits in the repository's `plugins/<language>`, which `plugin new` copies.
 
 use clap::ValueEnum;
 
-/// A language that there is a kit for.
+/// A language with a kit.
 #[derive(Clone, Copy, ValueEnum)]
 pub(super) enum Language {
     Rust,
@@ -24,10 +24,10 @@ impl Language {
     }
 }
 
-/// A file's path in the new project, and what it holds in the repository.
+/// A file's path in the new project, and its content in the repository.
 type File = (&'static str, &'static [u8]);
 
-/// Files of a folder of the repository, and the folder they go to.
+/// Includes files of a folder of the repository, with their new folder.
 macro_rules! files {
     ($($from:literal => $into:literal: $($file:literal)*;)+) => {
         &[$($((
@@ -38,29 +38,29 @@ macro_rules! files {
 }
 
 pub(super) struct Kit {
-    /// The folder's name in `plugins`, which the new plugin's takes the place of.
+    /// The folder's name in `plugins`; the new plugin's name replaces it.
     pub(super) name: &'static str,
     pub(super) files: &'static [File],
-    /// What gives way to what in its files, before `PATHS` and `NAMED`.
+    /// Texts to replace in its files, before `PATHS` and `NAMED`.
     pub(super) replace: &'static [(&'static str, &'static str)],
-    /// Testing and building.
+    /// The commands that test and build the plugin.
     pub(super) commands: &'static [&'static str],
 }
 
-/// A sample event, for all.
+/// A sample event for every kit.
 pub(super) const EVENT: File = (
     "event.json",
     include_bytes!("../../../../../tests/events/confirm-sign-up.json"),
 );
 
-/// Some cases for `plugin test`. Every kit maps alike, so they fit each.
+/// Cases for `plugin test`. All kits have the same mapping, so the cases fit each.
 pub(super) const CASES: &[File] = files! {
     "host/tests/conformance/cases/" => "cases/":
         "full-user/event.json" "full-user/item.json" "internal/event.json"
         "internal/skip.txt" "seats-no-number/event.json" "seats-no-number/error.txt";
 };
 
-/// What lies elsewhere in the repository, and where it lies in a new project.
+/// Paths in the repository, and their paths in a new project.
 pub(super) const PATHS: &[(&str, &str)] = &[
     ("../../../wit", "wit"),
     // From the crate for authors.
@@ -72,14 +72,14 @@ pub(super) const PATHS: &[(&str, &str)] = &[
     ("../../../host/tests/conformance/cases", "cases"),
 ];
 
-/// Where a kit's name stands, for `*`.
+/// The texts in which `*` is the kit's name.
 pub(super) const NAMED: &[&str] = &["*.wasm", "name = \"*\"", "\"name\": \"*\""];
 
 const RUST: Kit = Kit {
     name: "rust",
     files: files! {
         "plugins/templates/rust/" => "": ".gitignore" "Cargo.toml" "README.md" "src/lib.rs";
-        // The crate for authors is on no registry.
+        // The crate for authors is not on a registry.
         "plugins/sdk/" => "poolhook-plugin/":
             "Cargo.toml" "README.md" "src/item.rs" "src/lib.rs" "src/log.rs" "src/user.rs";
         "plugins/heap/" => "poolhook-plugin/heap/": "Cargo.toml" "src/lib.rs";
@@ -88,7 +88,7 @@ const RUST: Kit = Kit {
     replace: &[
         (
             "\n[lib]\n",
-            "\n# Not part of a workspace that it may lie in.\n[workspace]\n\n[lib]\n",
+            "\n# Not part of a workspace in a parent folder.\n[workspace]\n\n[lib]\n",
         ),
         ("../../sdk", "poolhook-plugin"),
         ("../heap", "heap"),

@@ -1,4 +1,4 @@
-//! The cases of a folder: an event each, and what must come of it.
+//! The cases in a folder: an event each, and the expected result.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,25 +23,25 @@ pub(super) struct Case {
     pub(super) name: String,
     folder: PathBuf,
     pub(super) event: PostConfirmation,
-    /// Those of its own.
+    /// The case's own settings.
     pub(super) settings: Option<Settings>,
-    /// None only where it is to be blessed.
+    /// `None` only if the case will be blessed.
     expected: Option<Expected>,
 }
 
 enum Expected {
     Item(Item),
-    /// For this reason, or for any.
+    /// A skip for this reason, or for any.
     Skip(Option<String>),
-    /// With this message, or with any.
+    /// An error with this message, or with any.
     Error {
         name: String,
         message: Option<String>,
     },
 }
 
-/// The cases in the folder, by name; all that is wrong with them is one error. Where
-/// nothing is expected yet, that is wrong as well, unless `unwritten` is allowed.
+/// Reads the cases in the folder, ordered by name, and reports all mistakes in one error. A
+/// case without an expected result is a mistake, unless `unwritten` is set.
 pub(super) fn read(folder: &Path, unwritten: bool) -> anyhow::Result<Vec<Case>> {
     let mut folders = entries(folder)?;
     folders.retain(|_, path| path.is_dir());
@@ -65,7 +65,7 @@ pub(super) fn read(folder: &Path, unwritten: bool) -> anyhow::Result<Vec<Case>> 
     Ok(cases)
 }
 
-/// What is in a folder, by name, without what is hidden.
+/// The entries of a folder by name, without hidden ones.
 fn entries(folder: &Path) -> anyhow::Result<BTreeMap<String, PathBuf>> {
     let context = || folder.display().to_string();
     let mut entries = BTreeMap::new();
@@ -89,7 +89,7 @@ impl Case {
         let mut files = entries(&folder)?.into_keys();
         if let Some(stray) = files.find(|file| !known.contains(&file.as_str())) {
             bail!(
-                "{place} has {stray}; a case has no files but {}",
+                "{place} has {stray}; a case may only have the files {}",
                 known.join(", ")
             );
         }
@@ -107,13 +107,13 @@ impl Case {
             }
         }
         if expected.len() > 1 {
-            bail!("{place} expects more than one thing: keep one of {ITEM}, {SKIP} and {ERROR}");
+            bail!(
+                "{place} has more than one expected result; leave only one of {ITEM}, {SKIP} and {ERROR}"
+            );
         }
         let expected = expected.pop();
         if expected.is_none() && !unwritten {
-            bail!(
-                "{place} has none of {ITEM}, {SKIP} and {ERROR}; `--bless` writes what comes out"
-            );
+            bail!("{place} has none of {ITEM}, {SKIP} and {ERROR}; `--bless` writes the result");
         }
         Ok(Self {
             name,
@@ -124,7 +124,7 @@ impl Case {
         })
     }
 
-    /// Where the answer is another one; nowhere if it is as expected.
+    /// Compares the answer with the expected result; empty if they match.
     pub(super) fn differences(&self, answer: &Answer) -> Vec<Difference> {
         match &self.expected {
             Some(expected) => expected.differences(answer),
@@ -132,12 +132,12 @@ impl Case {
         }
     }
 
-    /// Writes what came out as what is expected.
+    /// Writes the answer as the expected result.
     pub(super) fn bless(&self, answer: &Answer) -> anyhow::Result<()> {
         let (file, text) = match answer {
             Answer::Item(item) => (ITEM, serde_json::to_string_pretty(item)? + "\n"),
             Answer::Skip(reason) => (SKIP, format!("{reason}\n")),
-            // The plugin's own words; the host's are no part of what it promises.
+            // The plugin's own message. The host's texts are not part of a plugin's contract.
             Answer::Failed(name @ "Plugin.Refused", text) => (ERROR, format!("{name}\n{text}\n")),
             Answer::Failed(name, _) => (ERROR, format!("{name}\n")),
         };
@@ -213,7 +213,7 @@ impl Expected {
     }
 }
 
-/// A text without its last line's end; none if it is empty.
+/// A text without its final line break; `None` if it is empty.
 fn words(text: &str) -> Option<String> {
     let text = text.strip_suffix('\n').unwrap_or(text);
     let text = text.strip_suffix('\r').unwrap_or(text);
