@@ -162,9 +162,7 @@ pub enum EventError {
         column: usize,
     },
     /// A field that has another type than Cognito documents, or appears twice.
-    #[error(
-        "the event's `{path}` does not have the type of a Post Confirmation event's, or appears twice"
-    )]
+    #[error("the event's `{path}` has the wrong type, or appears twice")]
     Malformed {
         /// The field's path from the event's root; `.` is the event itself.
         path: String,

@@ -74,7 +74,7 @@ fn c_tests_builds_and_maps() {
         ),
         (
             "member-card.wasm --output other.wasm",
-            "is a component already",
+            "is already a component",
         ),
         ("event.json --output other.wasm", "cannot make a component"),
     ] {

@@ -63,7 +63,7 @@ enum ClassName {
     Config,
     /// The tenant must fix it.
     Plugin,
-    /// AWS failed.
+    /// A table or bucket failed or denied access.
     Store,
     /// poolhook or its machine failed.
     Host,
