@@ -15,13 +15,18 @@ use crate::timestamp::Timestamp;
 pub use places::{BadLocation, Location, Places};
 
 /// A call of [`Blobs`], on its way.
-pub type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T, BlobError>> + Send + 'a>>;
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, BlobError>> + Send + 'a>>;
 
 /// A store of blobs by key.
 pub trait Blobs: Send + Sync {
     /// Reads a blob of at most `max_bytes`, unless it is the one that the
     /// caller has already, `known`.
-    fn get<'a>(&'a self, key: &'a Key, known: Option<&'a ETag>, max_bytes: u64) -> Work<'a, Read>;
+    fn get<'a>(
+        &'a self,
+        key: &'a Key,
+        known: Option<&'a ETag>,
+        max_bytes: u64,
+    ) -> BoxFuture<'a, Read>;
 
     /// Copies a blob of at most `max_bytes`, piece by piece: it is never whole in
     /// memory. Where this fails, `to` may have got a part.
@@ -30,16 +35,21 @@ pub trait Blobs: Send + Sync {
         key: &'a Key,
         max_bytes: u64,
         to: &'a mut (dyn Write + Send),
-    ) -> Work<'a, Copied>;
+    ) -> BoxFuture<'a, Copied>;
 
     /// Writes a blob, whole or not at all, if the condition holds.
-    fn put<'a>(&'a self, key: &'a Key, bytes: Vec<u8>, condition: Condition) -> Work<'a, Stored>;
+    fn put<'a>(
+        &'a self,
+        key: &'a Key,
+        bytes: Vec<u8>,
+        condition: Condition,
+    ) -> BoxFuture<'a, Stored>;
 
     /// The blobs whose keys begin with `prefix`, in the order of their keys.
-    fn list<'a>(&'a self, prefix: &'a str) -> Work<'a, Vec<Listed>>;
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Vec<Listed>>;
 
     /// Removes a blob; that there is none is no error.
-    fn delete<'a>(&'a self, key: &'a Key) -> Work<'a, ()>;
+    fn delete<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, ()>;
 
     /// Where a blob lies, for people: a path, or `s3://bucket/key`. An empty
     /// key stands for all of them.
@@ -170,7 +180,7 @@ pub enum BlobError {
         /// The most that would have been read.
         max_bytes: u64,
     },
-    /// Nobody, or somebody who may not do that.
+    /// The credentials are missing, or do not permit it.
     #[error("access to {address} is denied ({code})")]
     AccessDenied {
         /// Where it lies.
@@ -205,7 +215,7 @@ impl BlobError {
         }
     }
 
-    /// Whether the same call may well succeed later, with nothing mended by hand.
+    /// Whether the same call may well succeed later, without a fix by hand.
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Unavailable { .. })
     }

@@ -8,6 +8,10 @@
 mod artifact;
 #[cfg(feature = "compiler")]
 mod compiler;
+#[cfg_attr(
+    not(feature = "compiler"),
+    expect(dead_code, reason = "a build without the compiler names no proposal")
+)]
 mod engine;
 mod error;
 mod sandbox;

@@ -55,7 +55,7 @@ pub enum ReleaseError {
     },
     /// A pointer or release that cannot be read as one.
     #[error(
-        "{address} is not what poolhook has written there: {reason}; publishing the component again mends it"
+        "{address} is not what poolhook has written there: {reason}; publish the component again"
     )]
     Damaged {
         /// Where it lies.
@@ -129,7 +129,7 @@ impl ReleaseError {
 pub struct History {
     /// The releases, the latest published first.
     pub releases: Vec<Release>,
-    /// Those that cannot be read; publishing their components again mends them.
+    /// Those that cannot be read; publishing their components again fixes them.
     pub damaged: Vec<ReleaseError>,
 }
 

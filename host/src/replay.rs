@@ -40,7 +40,7 @@ impl Filter {
 
 /// How dead letters are replayed.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct How {
+pub struct ReplayOptions {
     /// Map with the recorded component instead of the pool's current plugin.
     pub recorded: bool,
     /// Write as the pool's config says, even if that replaces an existing item.
@@ -73,7 +73,7 @@ pub async fn replay(
     letters: &DeadLetters,
     key: &Key,
     filter: Filter,
-    how: How,
+    how: ReplayOptions,
 ) -> Replayed {
     let letter = match letters.read(key).await {
         Ok(Some((letter, _))) => letter,

@@ -34,7 +34,7 @@ use lambda_runtime::{
 use lambda_runtime_api_client::body::Body;
 use lambda_runtime_api_client::{PooledClient, build_request};
 use poolhook::aws;
-use poolhook::blobs::s3::Patience;
+use poolhook::blobs::s3::Timeouts;
 use poolhook::blobs::{Location, Places};
 use poolhook::config::{ConfigError, HostConfig};
 use poolhook::dead_letters::DeadLetters;
@@ -133,7 +133,7 @@ struct Place {
 
 async fn place() -> Result<Place, Failure> {
     let aws = aws::config().await;
-    let places = Places::new(&aws, Patience::SignUp);
+    let places = Places::new(&aws, Timeouts::SignUp);
     let pools = Pools::open(places.open(&config_location()?)?).await?;
     let plugins = Plugins::with_loader(Loader::for_one_thread()?)?;
     let items = Arc::new(DynamoDb::new(&aws));

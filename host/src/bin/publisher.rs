@@ -13,7 +13,7 @@ use std::sync::Arc;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use percent_encoding::percent_decode_str;
 use poolhook::aws;
-use poolhook::blobs::s3::Patience;
+use poolhook::blobs::s3::Timeouts;
 use poolhook::blobs::{Key, Location, Places};
 use poolhook::config::HostConfig;
 use poolhook::pools::Pools;
@@ -52,7 +52,7 @@ fn main() -> ExitCode {
 
 async fn serve() -> Result<(), Error> {
     let aws = aws::config().await;
-    let places = Places::new(&aws, Patience::Batch);
+    let places = Places::new(&aws, Timeouts::Batch);
     let location = location_of(BLOBS)?.ok_or_else(|| format!("{BLOBS} is not set"))?;
     let Location::Bucket { name, prefix } = location.clone() else {
         return Err(format!("{BLOBS} must be s3://BUCKET or s3://BUCKET/PREFIX").into());

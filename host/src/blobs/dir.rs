@@ -5,11 +5,13 @@ use std::io::{self, ErrorKind, Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Blob, BlobError, Blobs, Condition, Copied, ETag, Key, Listed, Read, Stored, Work};
+use super::{
+    Blob, BlobError, Blobs, BoxFuture, Condition, Copied, ETag, Key, Listed, Read, Stored,
+};
 use crate::digest::Sha256;
 use crate::timestamp::Timestamp;
 
-/// Held by a writer, so that nobody writes between its condition and its write.
+/// Locked by a writer from its check of a condition until its write.
 const LOCK: &str = ".lock";
 
 /// A folder. Files and folders whose names begin with a dot are its own.
@@ -154,7 +156,12 @@ impl Dir {
 }
 
 impl Blobs for Dir {
-    fn get<'a>(&'a self, key: &'a Key, known: Option<&'a ETag>, max_bytes: u64) -> Work<'a, Read> {
+    fn get<'a>(
+        &'a self,
+        key: &'a Key,
+        known: Option<&'a ETag>,
+        max_bytes: u64,
+    ) -> BoxFuture<'a, Read> {
         Box::pin(async move { self.read(key, known, max_bytes) })
     }
 
@@ -163,19 +170,24 @@ impl Blobs for Dir {
         key: &'a Key,
         max_bytes: u64,
         to: &'a mut (dyn Write + Send),
-    ) -> Work<'a, Copied> {
+    ) -> BoxFuture<'a, Copied> {
         Box::pin(self.copy_file(key, max_bytes, to))
     }
 
-    fn put<'a>(&'a self, key: &'a Key, bytes: Vec<u8>, condition: Condition) -> Work<'a, Stored> {
+    fn put<'a>(
+        &'a self,
+        key: &'a Key,
+        bytes: Vec<u8>,
+        condition: Condition,
+    ) -> BoxFuture<'a, Stored> {
         Box::pin(async move { self.write(key, &bytes, &condition) })
     }
 
-    fn list<'a>(&'a self, prefix: &'a str) -> Work<'a, Vec<Listed>> {
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Vec<Listed>> {
         Box::pin(async move { self.list_all(prefix) })
     }
 
-    fn delete<'a>(&'a self, key: &'a Key) -> Work<'a, ()> {
+    fn delete<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, ()> {
         Box::pin(async move { self.remove(key) })
     }
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
 
 use super::dir::Dir;
-use super::s3::{Patience, S3};
+use super::s3::{S3, Timeouts};
 use super::{BlobError, Blobs, Key};
 use crate::aws::SdkConfig;
 
@@ -68,16 +68,16 @@ pub struct BadLocation;
 /// What opens places: all that are in S3 share their connections.
 pub struct Places {
     shared: SdkConfig,
-    patience: Patience,
+    timeouts: Timeouts,
     s3: OnceLock<S3>,
 }
 
 impl Places {
-    /// Places for somebody of this patience.
-    pub fn new(shared: &SdkConfig, patience: Patience) -> Self {
+    /// Opens locations with these timeouts.
+    pub fn new(shared: &SdkConfig, timeouts: Timeouts) -> Self {
         Self {
             shared: shared.clone(),
-            patience,
+            timeouts,
             s3: OnceLock::new(),
         }
     }
@@ -100,7 +100,7 @@ impl Places {
 
     fn bucket(&self, name: &str, prefix: &str) -> S3 {
         let (name, prefix) = (name.to_owned(), prefix.to_owned());
-        let first = || S3::new(&self.shared, name.clone(), prefix.clone(), self.patience);
+        let first = || S3::new(&self.shared, name.clone(), prefix.clone(), self.timeouts);
         let s3 = self.s3.get_or_init(first);
         s3.beside(name, prefix)
     }

@@ -15,7 +15,7 @@ use aws_sdk_s3::types::Object;
 
 use crate::aws::SdkConfig;
 use crate::blobs::{
-    Blob, BlobError, Blobs, Condition, Copied, ETag, Key, Listed, Read, Stored, Work,
+    Blob, BlobError, Blobs, BoxFuture, Condition, Copied, ETag, Key, Listed, Read, Stored,
 };
 use crate::timestamp::Timestamp;
 
@@ -32,20 +32,20 @@ pub struct S3 {
     client: Client,
     bucket: String,
     prefix: String,
-    patience: Patience,
+    timeouts: Timeouts,
 }
 
 /// How long a call may take, its retries and all of its bytes included. The SDK
 /// by itself would wait for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Patience {
-    /// 2 s: somebody signs up, and Cognito waits 5 s for everything.
+pub enum Timeouts {
+    /// 2 s: for a sign-up, for which Cognito waits 5 s in all.
     SignUp,
-    /// 60 s, in which some 32 MiB come or go: nobody waits at the other end.
+    /// 60 s, enough for about 32 MiB: for work that no user waits for.
     Batch,
 }
 
-impl Patience {
+impl Timeouts {
     fn connect(self) -> Duration {
         Duration::from_secs(match self {
             Self::SignUp => 1,
@@ -82,18 +82,18 @@ impl Patience {
 impl S3 {
     /// The blobs of `bucket` whose keys begin with `prefix`, which is empty or
     /// ends with a slash, as in [`Location`](crate::blobs::Location).
-    pub fn new(shared: &SdkConfig, bucket: String, prefix: String, patience: Patience) -> Self {
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(patience.connect())
-            .operation_attempt_timeout(patience.attempt());
+    pub fn new(shared: &SdkConfig, bucket: String, prefix: String, timeouts: Timeouts) -> Self {
+        let limits = TimeoutConfig::builder()
+            .connect_timeout(timeouts.connect())
+            .operation_attempt_timeout(timeouts.attempt());
         let config = Builder::from(shared)
-            .timeout_config(timeouts.build())
-            .retry_config(patience.retries());
+            .timeout_config(limits.build())
+            .retry_config(timeouts.retries());
         Self {
             client: Client::from_conf(config.build()),
             bucket,
             prefix,
-            patience,
+            timeouts,
         }
     }
 
@@ -104,7 +104,7 @@ impl S3 {
             client: self.client.clone(),
             bucket,
             prefix,
-            patience: self.patience,
+            timeouts: self.timeouts,
         }
     }
 
@@ -258,7 +258,7 @@ impl S3 {
         key: &str,
         work: impl Future<Output = Result<T, BlobError>>,
     ) -> Result<T, BlobError> {
-        let done = tokio::time::timeout(self.patience.all(), work).await;
+        let done = tokio::time::timeout(self.timeouts.all(), work).await;
         done.unwrap_or_else(|late| Err(self.unavailable(key, late)))
     }
 
@@ -298,7 +298,12 @@ impl S3 {
 }
 
 impl Blobs for S3 {
-    fn get<'a>(&'a self, key: &'a Key, known: Option<&'a ETag>, max_bytes: u64) -> Work<'a, Read> {
+    fn get<'a>(
+        &'a self,
+        key: &'a Key,
+        known: Option<&'a ETag>,
+        max_bytes: u64,
+    ) -> BoxFuture<'a, Read> {
         Box::pin(self.in_time(key.as_str(), self.read(key, known, max_bytes)))
     }
 
@@ -307,19 +312,24 @@ impl Blobs for S3 {
         key: &'a Key,
         max_bytes: u64,
         to: &'a mut (dyn Write + Send),
-    ) -> Work<'a, Copied> {
+    ) -> BoxFuture<'a, Copied> {
         Box::pin(self.in_time(key.as_str(), self.copy_object(key, max_bytes, to)))
     }
 
-    fn put<'a>(&'a self, key: &'a Key, bytes: Vec<u8>, condition: Condition) -> Work<'a, Stored> {
+    fn put<'a>(
+        &'a self,
+        key: &'a Key,
+        bytes: Vec<u8>,
+        condition: Condition,
+    ) -> BoxFuture<'a, Stored> {
         Box::pin(self.in_time(key.as_str(), self.write(key, bytes, condition)))
     }
 
-    fn list<'a>(&'a self, prefix: &'a str) -> Work<'a, Vec<Listed>> {
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Vec<Listed>> {
         Box::pin(self.in_time(prefix, self.list_all(prefix)))
     }
 
-    fn delete<'a>(&'a self, key: &'a Key) -> Work<'a, ()> {
+    fn delete<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, ()> {
         Box::pin(self.in_time(key.as_str(), self.remove(key)))
     }
 

@@ -90,7 +90,7 @@ pub struct ArtifactFiles {
 }
 
 impl ArtifactFiles {
-    /// So many files may be mapped at once: each stays open as long, and the
+    /// The files that may be mapped at once. Each stays open as long, and the
     /// system allows a process only so many (1,024 on Lambda), of which a quarter
     /// is left for all else.
     pub fn max_mapped() -> u64 {
@@ -103,9 +103,9 @@ impl ArtifactFiles {
         shared.join(format!("poolhook-{}", rustix::process::geteuid().as_raw()))
     }
 
-    /// A folder of the user's own, made if there is none, for so many bytes.
+    /// A folder of the user's own, created if it does not exist, for `max_bytes`.
     ///
-    /// Whoever could write there could run code as this process, so a folder of
+    /// A user who can write there can run code as this process, so a folder of
     /// another user, or one open to others, is refused.
     pub fn open(folder: impl Into<PathBuf>, max_bytes: u64) -> io::Result<Self> {
         let folder = folder.into();

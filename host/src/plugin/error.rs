@@ -54,7 +54,7 @@ pub enum PluginError {
     /// Machine code that is not what the release says: damaged, cut off, forged,
     /// or another component's.
     #[error(
-        "the artifact is not the one of the release: its BLAKE3 digest is {found}, not {expected}; `poolhook plugin rebuild` makes it anew"
+        "the artifact is not the one of the release: its BLAKE3 digest is {found}, not {expected}; `poolhook plugin rebuild` compiles it again"
     )]
     ArtifactAltered {
         /// The digest in the release.

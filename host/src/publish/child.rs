@@ -106,7 +106,8 @@ impl Job {
 }
 
 /// The child's whole life: reads settings and a component from standard input,
-/// and writes a [`Reply`] to standard output.
+/// and writes
+/// its answer to standard output.
 pub fn compile_stdin<S: AsRef<OsStr>>(
     arguments: impl IntoIterator<Item = S>,
 ) -> io::Result<ExitCode> {

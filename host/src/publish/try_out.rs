@@ -10,7 +10,7 @@ use crate::event::{EventError, PostConfirmation};
 use crate::item::ItemError;
 use crate::plugin::{Mapping, Plugin, PluginError, Run};
 
-/// A sign-up of nobody: what every plugin must be able to map.
+/// The sign-up of an invented user, which every plugin must be able to map.
 const SAMPLE: &str = include_str!("sample.json");
 
 /// What a plugin made of the sample.

@@ -12,7 +12,7 @@ use crate::release::{
 };
 use crate::timestamp::Timestamp;
 
-/// So often is a write tried again that others come before.
+/// The attempts at a write that conflicts with other writers.
 const ATTEMPTS: usize = 10;
 
 impl Releases {
@@ -96,7 +96,7 @@ impl Releases {
             return Ok(None);
         };
         for _ in 0..ATTEMPTS {
-            // Whoever rolls back means what is live now, also where this clock is
+            // A rollback is meant for what is live now, also where this clock is
             // behind the one that timed the upload.
             let since = match self.live(plugin).await {
                 Ok(Some(live)) => now.max(live.since),
@@ -172,7 +172,8 @@ impl Releases {
     }
 }
 
-/// Whether what lies there is no document of ours: it keeps nobody from writing one.
+/// Whether what is stored there is not a document of poolhook's, so that a write may
+/// replace it.
 fn says_nothing(error: &ReleaseError) -> bool {
     matches!(
         error,
@@ -181,7 +182,7 @@ fn says_nothing(error: &ReleaseError) -> bool {
 }
 
 /// Whether this was done after an upload. S3 tells the second of an upload and no
-/// more, so within one second whoever comes last is right.
+/// more, so within one second the last one wins.
 fn is_later(done: Timestamp, uploaded: Timestamp) -> bool {
     done.as_millis() / 1000 > uploaded.as_millis() / 1000
 }

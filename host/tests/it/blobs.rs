@@ -12,7 +12,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Credentials;
 use poolhook::blobs::dir::Dir;
-use poolhook::blobs::s3::{Patience, S3};
+use poolhook::blobs::s3::{S3, Timeouts};
 use poolhook::blobs::{
     Blob, BlobError, Blobs, Condition, Copied, ETag, Key, Listed, Location, Read, Stored,
 };
@@ -48,7 +48,7 @@ fn s3_conforms() {
         runtime.block_on(made).unwrap();
     }
     let s3 = |bucket: &str, prefix: &str| {
-        S3::new(&config, bucket.into(), prefix.into(), Patience::Batch)
+        S3::new(&config, bucket.into(), prefix.into(), Timeouts::Batch)
     };
 
     let whole = s3("whole", "");
@@ -782,7 +782,7 @@ fn runtime() -> Runtime {
 
 fn s3(runtime: &Runtime, url: &str, bucket: &str) -> S3 {
     let config = runtime.block_on(config(url));
-    S3::new(&config, bucket.to_owned(), String::new(), Patience::SignUp)
+    S3::new(&config, bucket.to_owned(), String::new(), Timeouts::SignUp)
 }
 
 pub(crate) async fn config(url: &str) -> SdkConfig {

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Instant;
 
 use aws_sdk_s3::Client;
-use poolhook::blobs::s3::{Patience, S3};
+use poolhook::blobs::s3::{S3, Timeouts};
 use poolhook::digest::Sha256;
 use poolhook::plugin::TARGET;
 
@@ -34,7 +34,7 @@ fn a_crash_at_any_write_leaves_the_old_or_the_new_release_live_in_s3() {
         &config,
         "plugins".into(),
         "a/prefix/".into(),
-        Patience::Batch,
+        Timeouts::Batch,
     );
     let runtime = lab.runtime;
     lab = Lab::with(Place::new(&[]), Arc::new(s3));

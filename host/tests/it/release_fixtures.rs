@@ -8,7 +8,9 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, SystemTime};
 
 use poolhook::blobs::dir::Dir;
-use poolhook::blobs::{BlobError, Blobs, Condition, Copied, ETag, Key, Listed, Read, Stored, Work};
+use poolhook::blobs::{
+    BlobError, Blobs, BoxFuture, Condition, Copied, ETag, Key, Listed, Read, Stored,
+};
 use poolhook::config::{PublishLimits, Settings};
 use poolhook::digest::{Blake3, Sha256};
 use poolhook::host::Host;
@@ -321,14 +323,14 @@ impl Watched {
         }
     }
 
-    async fn call<T>(&self, key: &str, call: Work<'_, T>) -> Result<T, BlobError> {
+    async fn call<T>(&self, key: &str, call: BoxFuture<'_, T>) -> Result<T, BlobError> {
         match self.fault() {
             Fault::Dead => Err(self.dead(key)),
             _ => call.await,
         }
     }
 
-    async fn write<T>(&self, key: &str, write: Work<'_, T>) -> Result<T, BlobError> {
+    async fn write<T>(&self, key: &str, write: BoxFuture<'_, T>) -> Result<T, BlobError> {
         let cut = {
             let mut state = self.state.lock().unwrap();
             state.writes += 1;
@@ -361,7 +363,12 @@ impl Watched {
 }
 
 impl Blobs for Watched {
-    fn get<'a>(&'a self, key: &'a Key, known: Option<&'a ETag>, max_bytes: u64) -> Work<'a, Read> {
+    fn get<'a>(
+        &'a self,
+        key: &'a Key,
+        known: Option<&'a ETag>,
+        max_bytes: u64,
+    ) -> BoxFuture<'a, Read> {
         self.seen(key, known.is_some());
         let read = async move {
             self.slow().await;
@@ -375,7 +382,7 @@ impl Blobs for Watched {
         key: &'a Key,
         max_bytes: u64,
         to: &'a mut (dyn Write + Send),
-    ) -> Work<'a, Copied> {
+    ) -> BoxFuture<'a, Copied> {
         self.seen(key, false);
         let copy = async move {
             self.slow().await;
@@ -384,15 +391,20 @@ impl Blobs for Watched {
         Box::pin(self.call(key.as_str(), Box::pin(copy)))
     }
 
-    fn put<'a>(&'a self, key: &'a Key, bytes: Vec<u8>, condition: Condition) -> Work<'a, Stored> {
+    fn put<'a>(
+        &'a self,
+        key: &'a Key,
+        bytes: Vec<u8>,
+        condition: Condition,
+    ) -> BoxFuture<'a, Stored> {
         Box::pin(self.write(key.as_str(), self.blobs.put(key, bytes, condition)))
     }
 
-    fn list<'a>(&'a self, prefix: &'a str) -> Work<'a, Vec<Listed>> {
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Vec<Listed>> {
         Box::pin(self.call(prefix, self.blobs.list(prefix)))
     }
 
-    fn delete<'a>(&'a self, key: &'a Key) -> Work<'a, ()> {
+    fn delete<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, ()> {
         Box::pin(self.write(key.as_str(), self.blobs.delete(key)))
     }
 

@@ -23,7 +23,7 @@ impl User {
         self.attribute(name) == Some("true")
     }
 
-    /// The user attribute as a whole number of at most so many ASCII digits, 19 at
+    /// The user attribute as a whole number of at most `digits` ASCII digits, 19 at
     /// most. Leading zeros go. The error is `<name> is not a whole number: <value>`.
     ///
     /// ```

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
 use poolhook::dead_letters::DeadLetters;
 use poolhook::host::Host;
-use poolhook::replay::{Filter, How, Replayed, replay};
+use poolhook::replay::{Filter, ReplayOptions, Replayed, replay};
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use tokio::time::{MissedTickBehavior, interval};
@@ -48,7 +48,7 @@ async fn replay_all(host: &Host, letters: &DeadLetters, context: &Context) -> Re
             continue;
         }
         pace.tick().await;
-        match replay(host, letters, &listed.key, filter, How::default()).await {
+        match replay(host, letters, &listed.key, filter, ReplayOptions::default()).await {
             Replayed::Done(_) => done += 1,
             Replayed::Stays(report) => {
                 stay += 1;

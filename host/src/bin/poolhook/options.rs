@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::Args;
 use poolhook::aws::{self, SdkConfig};
-use poolhook::blobs::s3::Patience;
+use poolhook::blobs::s3::Timeouts;
 use poolhook::blobs::{Location, Places};
 use poolhook::config::{HostConfig, PluginName, Settings};
 use poolhook::plugin::{ArtifactFiles, Plugin};
@@ -59,7 +59,7 @@ pub(crate) async fn places(location: &Location) -> Places {
         Location::Folder(_) => SdkConfig::builder().build(),
         Location::Bucket { .. } => aws::config().await,
     };
-    Places::new(&shared, Patience::Batch)
+    Places::new(&shared, Timeouts::Batch)
 }
 
 /// The store that items are written to.

@@ -11,7 +11,7 @@ use poolhook::config::{Table, Write};
 use poolhook::dead_letters::DeadLetters;
 use poolhook::host::{Host, Outcome};
 use poolhook::item::Item;
-use poolhook::replay::{How, Replayed, replay};
+use poolhook::replay::{ReplayOptions, Replayed, replay};
 use poolhook::report::Report;
 use poolhook::store::{BoxFuture, ItemStore, Put};
 use serde_json::{Value, json};
@@ -76,7 +76,7 @@ impl Options {
             let letters = DeadLetters::new(releases.shared_blobs());
             let plugins = self.plugin.load(Some(releases), pools.host_config())?;
             let items: Arc<dyn ItemStore> = if self.dry_run {
-                Arc::new(Nowhere)
+                Arc::new(DryRunStore)
             } else {
                 self.items.open().await?
             };
@@ -116,8 +116,8 @@ impl Options {
         Ok(Exit::of(stay == 0))
     }
 
-    fn how(&self) -> How {
-        How {
+    fn how(&self) -> ReplayOptions {
+        ReplayOptions {
             recorded: self.recorded,
             overwrite: self.overwrite,
             dry_run: self.dry_run,
@@ -187,9 +187,9 @@ fn as_json(key: &Key, replayed: &Replayed) -> Option<Value> {
 }
 
 /// For a dry run: accepts every item and writes nothing.
-struct Nowhere;
+struct DryRunStore;
 
-impl ItemStore for Nowhere {
+impl ItemStore for DryRunStore {
     fn put<'a>(&'a self, _: &'a Table, _: &'a Item, _: Write, _: Instant) -> BoxFuture<'a, Put> {
         Box::pin(async { Ok(Put::Written) })
     }
