@@ -48,7 +48,8 @@ pub struct DeadLetter {
     pub plugin: Option<PluginName>,
     /// The digest of the plugin's component, if the plugin was published and was loaded.
     pub component: Option<Sha256>,
-    /// The attempts and why they failed. Cognito makes up to three.
+    /// The attempts and why they failed: of Cognito, which may try again after 5 s
+    /// without an answer, and of replays.
     pub attempts: Vec<Attempt>,
     /// The event, byte for byte.
     pub event: Box<RawValue>,

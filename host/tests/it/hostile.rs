@@ -150,20 +150,41 @@ pub(crate) fn hostile(file: &str) -> Vec<u8> {
     case(file).component
 }
 
-fn case(file: &str) -> Case {
-    let prelude = fs::read_to_string(tests("hostile/prelude.wat.in")).unwrap();
+/// The core module of the same, as a compiler makes it for `plugin build`.
+pub(crate) fn hostile_module(file: &str) -> Vec<u8> {
+    let mut wit = Resolve::default();
+    let (package, _) = wit.push_dir(tests("../../wit")).unwrap();
+    module(&wit, package, &text_of(file))
+}
+
+/// The text of `host/tests/hostile/<file>.wat`: a whole component, or a module.
+fn text_of(file: &str) -> String {
     let text = fs::read_to_string(tests(&format!("hostile/{file}.wat"))).unwrap();
-    let header = |key| text.lines().find_map(|line| line.strip_prefix(key));
-    let optional = |key| header(key).unwrap_or_default().to_owned();
+    if file.strip_suffix(".component").is_some() {
+        return text;
+    }
+    let prelude = fs::read_to_string(tests("hostile/prelude.wat.in")).unwrap();
+    format!("(module {prelude} {text})")
+}
+
+fn case(file: &str) -> Case {
+    let text = text_of(file);
+    // A module's first header follows the prelude.
+    let headers = || {
+        text.lines()
+            .filter_map(|line| Some(line.split_once(";; ")?.1))
+    };
+    let optional = |key| headers().find_map(|header| header.strip_prefix(key));
+    let optional = |key| optional(key).unwrap_or_default().to_owned();
     let (name, component) = match file.strip_suffix(".component") {
         Some(name) => (name, wat::parse_str(&text).unwrap()),
-        None => (file, component(&format!("(module {prelude} {text})"))),
+        None => (file, component(&text)),
     };
     Case {
         name: name.to_owned(),
-        expected: header(";; ").unwrap().to_owned(),
-        says: optional(";; says: "),
-        limits: optional(";; limits: "),
+        expected: headers().next().unwrap().to_owned(),
+        says: optional("says: "),
+        limits: optional("limits: "),
         component,
     }
 }
@@ -176,13 +197,18 @@ pub(crate) fn component(module: &str) -> Vec<u8> {
 }
 
 /// Like [`component`], for the only world of a package.
-pub(crate) fn component_of(wit: &Resolve, package: PackageId, module: &str) -> Vec<u8> {
-    let mut module = wat::parse_str(module).unwrap_or_else(|error| panic!("{error}\n{module}"));
-    let world = wit.select_world(&[package], None).unwrap();
-    embed_component_metadata(&mut module, wit, world, StringEncoding::UTF8).unwrap();
+pub(crate) fn component_of(wit: &Resolve, package: PackageId, text: &str) -> Vec<u8> {
     let mut encoder = ComponentEncoder::default()
         .validate(true)
-        .module(&module)
+        .module(&module(wit, package, text))
         .unwrap();
     encoder.encode().unwrap()
+}
+
+/// A core module that says which world's component it is to become.
+fn module(wit: &Resolve, package: PackageId, text: &str) -> Vec<u8> {
+    let mut module = wat::parse_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let world = wit.select_world(&[package], None).unwrap();
+    embed_component_metadata(&mut module, wit, world, StringEncoding::UTF8).unwrap();
+    module
 }

@@ -8,7 +8,7 @@ use poolhook::plugin::{ENGINE, TARGET};
 use serde_json::{Value, json};
 
 use crate::command_line::{sample, text};
-use crate::hostile::hostile;
+use crate::hostile::{hostile, hostile_module};
 use crate::release_fixtures::{ACME, Lab, entry, machine_code, mapper};
 use crate::support::{Place, tests};
 
@@ -425,4 +425,25 @@ fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<_> = entries.map(|entry| name(entry.unwrap())).collect();
     names.sort();
     names
+}
+
+#[test]
+fn a_proposal_that_is_off_is_named_wherever_a_component_is_looked_at() {
+    let place = place();
+    let write = |name: &str, bytes: &[u8]| fs::write(place.path().join(name), bytes).unwrap();
+    write("module.wasm", &hostile_module("threads"));
+    write("threads.wasm", &hostile("threads"));
+    let event = sample("confirm-sign-up");
+    for (command, code) in [
+        ("build module.wasm --output built.wasm", 2),
+        ("check threads.wasm", 1),
+        ("publish threads.wasm", 1),
+        (&format!("run threads.wasm {event}"), 2),
+    ] {
+        let (found, _, err) = run(&place, command);
+        assert_eq!(found, Some(code), "{command}: {err}");
+        let named = err.contains("Plugin.NeedsFeature") && err.contains("threads");
+        assert!(named, "{command}: {err}");
+    }
+    assert!(!place.path().join("built.wasm").exists());
 }

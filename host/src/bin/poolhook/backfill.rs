@@ -18,7 +18,7 @@ use checkpoint::{Checkpoint, Progress};
 
 /// Write items for the users whose event the trigger never received.
 ///
-/// Users who were created by an admin, imported or federated, or confirmed before
+/// Users whom an admin created or imported, or who were confirmed before
 /// poolhook was attached, never fired the trigger. Backfill puts each confirmed
 /// user through the pool's config and plugin as an event would, with the trigger
 /// source `backfill` and the user's creation time. It skips unconfirmed users: the

@@ -11,7 +11,7 @@ use poolhook::aws::{self, SdkConfig};
 use poolhook::blobs::s3::Timeouts;
 use poolhook::blobs::{Location, Places};
 use poolhook::config::{HostConfig, PluginName, Settings};
-use poolhook::plugin::{ArtifactFiles, Plugin};
+use poolhook::plugin::{ArtifactFiles, Plugin, PluginError};
 use poolhook::plugins::Plugins;
 use poolhook::pools::Pools;
 use poolhook::publish::{Checker, Publisher};
@@ -181,7 +181,13 @@ pub(crate) fn compile(plugins: &Plugins, file: &Path) -> anyhow::Result<Plugin> 
     let component = std::fs::read(file).with_context(context)?;
     let name = name_of(file).with_context(context)?;
     let compiled = plugins.loader().compile(name, &component);
-    compiled.with_context(context)
+    compiled.map_err(named).with_context(context)
+}
+
+/// A plugin's error with its name, such as `Plugin.NeedsFeature`.
+pub(crate) fn named(error: PluginError) -> anyhow::Error {
+    let name = error.name();
+    anyhow::Error::new(error).context(name)
 }
 
 fn name_of(file: &Path) -> anyhow::Result<PluginName> {

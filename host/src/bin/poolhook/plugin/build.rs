@@ -14,6 +14,7 @@ use serde_json::Value;
 use wit_component::ComponentEncoder;
 
 use crate::Exit;
+use crate::options::named;
 
 /// The header of a component; a core module has another version.
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
@@ -76,7 +77,8 @@ impl Options {
         let component = component(&module)?;
         // A component that would fail on the first event fails here instead.
         let checked = PluginName::try_from("checked".to_owned()).map_err(anyhow::Error::msg)?;
-        Loader::new()?.compile(checked, &component)?;
+        let compiled = Loader::new()?.compile(checked, &component);
+        compiled.map_err(named)?;
 
         fs::write(&output, &component).with_context(|| output.display().to_string())?;
         eprintln!("{} bytes", component.len());
