@@ -1,4 +1,4 @@
-//! Where poolhook keeps what is not an item: the trait [`Blobs`] and its
+//! Storage for everything that is not an item: the trait [`Blobs`] and its
 //! implementations, a folder and a prefix of an S3 bucket. One conformance test
 //! holds for both (`host/tests/it/blobs.rs`).
 
@@ -19,8 +19,8 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, BlobError>> + 
 
 /// A store of blobs by key.
 pub trait Blobs: Send + Sync {
-    /// Reads a blob of at most `max_bytes`, unless it is the one that the
-    /// caller has already, `known`.
+    /// Reads a blob of at most `max_bytes`, unless it is still the version `known` that
+    /// the caller has.
     fn get<'a>(
         &'a self,
         key: &'a Key,
@@ -28,8 +28,8 @@ pub trait Blobs: Send + Sync {
         max_bytes: u64,
     ) -> BoxFuture<'a, Read>;
 
-    /// Copies a blob of at most `max_bytes`, piece by piece: it is never whole in
-    /// memory. Where this fails, `to` may have got a part.
+    /// Copies a blob of at most `max_bytes` piece by piece, so that it is never in
+    /// memory as a whole. If this fails, `to` may have received a part of it.
     fn copy<'a>(
         &'a self,
         key: &'a Key,
@@ -37,7 +37,7 @@ pub trait Blobs: Send + Sync {
         to: &'a mut (dyn Write + Send),
     ) -> BoxFuture<'a, Copied>;
 
-    /// Writes a blob, whole or not at all, if the condition holds.
+    /// Writes a blob atomically, if the condition holds.
     fn put<'a>(
         &'a self,
         key: &'a Key,
@@ -48,11 +48,11 @@ pub trait Blobs: Send + Sync {
     /// The blobs whose keys begin with `prefix`, in the order of their keys.
     fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Vec<Listed>>;
 
-    /// Removes a blob; that there is none is no error.
+    /// Deletes a blob. A blob that does not exist is not an error.
     fn delete<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, ()>;
 
-    /// Where a blob lies, for people: a path, or `s3://bucket/key`. An empty
-    /// key stands for all of them.
+    /// A blob's address for messages: a path, or `s3://bucket/key`. An empty key stands
+    /// for the folder or prefix itself.
     fn address(&self, key: &str) -> String;
 }
 
@@ -63,7 +63,7 @@ pub trait Blobs: Send + Sync {
 pub struct Key(String);
 
 impl Key {
-    /// A key put together of names that are safe in one.
+    /// A key made of names that are safe in a key.
     pub(crate) fn unchecked(key: String) -> Self {
         Self(key)
     }
@@ -92,14 +92,14 @@ impl fmt::Display for Key {
     }
 }
 
-/// The text is no key.
+/// The text is not a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a key has at most 512 bytes, in segments between slashes; none is empty, begins with a dot, or holds a backslash or a control character"
 )]
 pub struct BadKey;
 
-/// Which version of a blob it is; two of one blob are equal only if its bytes are.
+/// A blob's version. Two versions of one blob are equal only if its bytes are equal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ETag(pub(crate) String);
 
@@ -119,9 +119,9 @@ pub struct Blob {
 pub enum Read {
     /// This blob.
     Blob(Blob),
-    /// The one that the caller has.
+    /// The blob is still the version that the caller has.
     Unchanged,
-    /// None.
+    /// There is no such blob.
     Absent,
 }
 
@@ -136,10 +136,10 @@ pub enum Copied {
     NotWritten(io::Error),
 }
 
-/// What must be so for a write to happen.
+/// The condition for a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
-    /// Nothing: whatever is there is replaced.
+    /// None: an existing blob is replaced.
     Any,
     /// No blob has the key.
     Absent,
@@ -170,7 +170,7 @@ pub struct Listed {
 /// Why a blob could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum BlobError {
-    /// Larger than the caller would read.
+    /// Larger than the caller's limit.
     #[error("{address} has {bytes} bytes; at most {max_bytes} are read")]
     TooLarge {
         /// Where it lies.
@@ -194,7 +194,7 @@ pub enum BlobError {
         /// Its name.
         bucket: String,
     },
-    /// Anything else: no answer, not in time, a full disk, ...
+    /// Any other failure: no answer, a timeout, a full disk.
     #[error("cannot reach {address}")]
     Unavailable {
         /// Where it lies.

@@ -1,9 +1,8 @@
-//! Publishing: an uploaded component becomes a release, or its author reads why
-//! not.
+//! Publishing: an uploaded component becomes a release, or a rejection tells its
+//! author why not.
 //!
-//! Everything is written before the pointer moves, which is the last write: at
-//! whatever step a publish is cut off, either the old or the new release is live,
-//! and whole.
+//! Everything is written before the pointer moves, which is the last write. If a
+//! publish is interrupted, either the old or the new release is live, and complete.
 
 mod check;
 mod child;
@@ -54,8 +53,7 @@ pub enum Published {
     Live(Checked),
     /// It is a release, but a later upload or a rollback keeps the pointer.
     Superseded(Checked, Live),
-    /// It is no release, and its rejection is written, unless a later upload has
-    /// its own say.
+    /// It is not a release. Its rejection is written, unless there was a later upload.
     Rejected(Rejected),
 }
 
@@ -70,7 +68,7 @@ pub enum Rebuilt {
     Rejected(Rejected),
 }
 
-/// Why nothing can be said of a component: not its author's fault.
+/// Why publishing failed for a reason that is not the component's.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
     /// The releases could not be read or written.
@@ -148,8 +146,7 @@ impl Publisher {
             .await
     }
 
-    /// Writes the rejection of an upload, of which not even the digest need be
-    /// known.
+    /// Writes the rejection of an upload. One that is too large to read has no digest.
     async fn reject(
         &self,
         plugin: &PluginName,
@@ -191,7 +188,7 @@ impl Publisher {
         self.releases.go_live(&upload.plugin, live).await
     }
 
-    /// Writes what a release names, and gives the name.
+    /// Writes the component and its machine code, and returns the release's entry.
     async fn write_code(
         &self,
         component: &[u8],

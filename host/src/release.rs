@@ -1,5 +1,5 @@
-//! A plugin's releases: what was published, what is live, and where each thing
-//! lies among the blobs.
+//! A plugin's releases: what was published, what is live, and the keys under which
+//! they are stored.
 //!
 //! | key | holds | written by |
 //! |---|---|---|
@@ -11,9 +11,9 @@
 //! | `artifacts/<component>/<engine>/<target>/<artifact>.cwasm` | its machine code | poolhook |
 //! | `rejections/<plugin>.json` | why the last upload did not go live | poolhook |
 //!
-//! `<component>` and `<artifact>` are digests of the bytes. Of what poolhook
-//! writes, only the pointer and the rejection ever say something else than
-//! before: code stays as it is, and a release only gains artifacts.
+//! `<component>` and `<artifact>` are digests of the bytes. Of what poolhook writes,
+//! only the pointer and the rejection are overwritten: machine code never changes, and
+//! a release only gains artifacts.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,9 +22,9 @@ use crate::config::PluginName;
 use crate::digest::{Blake3, Sha256};
 use crate::timestamp::Timestamp;
 
-/// Where tenants' uploads begin.
+/// The prefix of tenants' uploads.
 pub const UPLOADS: &str = "uploads/";
-/// Where releases begin.
+/// The prefix of releases.
 pub const RELEASES: &str = "releases/";
 
 /// A component that was checked, and its machine code by engine and target.
@@ -36,7 +36,7 @@ pub struct Release {
     pub sha256: Sha256,
     /// The component's size.
     pub bytes: u64,
-    /// The world that it is of, such as `poolhook:mapper/mapper@0.1.0`.
+    /// The world that it implements, such as `poolhook:mapper/mapper@0.1.0`.
     pub world: String,
     /// When it was published; the last time, if more than once.
     pub published: Timestamp,
@@ -70,8 +70,8 @@ impl Release {
 pub struct Live {
     /// Its component's digest.
     pub sha256: Sha256,
-    /// When it was uploaded or, after a rollback, when that was done. An upload
-    /// from before does not take its place.
+    /// When it was uploaded or, after a rollback, the time of the rollback. An older
+    /// upload does not replace it.
     pub since: Timestamp,
 }
 
@@ -133,7 +133,8 @@ pub fn settings_key(plugin: &PluginName) -> Key {
     Key::unchecked(format!("{UPLOADS}{plugin}/settings.json"))
 }
 
-/// The plugin whose upload a key is; none if it is no component of a tenant's.
+/// The plugin that an upload's key belongs to; `None` if the key is not that of a
+/// component that a tenant uploaded.
 pub fn uploaded_plugin(key: &Key) -> Option<PluginName> {
     let (plugin, file) = key.as_str().strip_prefix(UPLOADS)?.split_once('/')?;
     file.strip_suffix(".wasm").filter(|stem| !stem.is_empty())?;

@@ -1,4 +1,4 @@
-//! Releases among the blobs: reading them, and moving the pointer.
+//! Reads releases, and moves the pointer to the live one.
 
 #[cfg(feature = "compiler")]
 mod write;
@@ -28,7 +28,7 @@ pub struct Releases {
     blobs: Arc<dyn Blobs>,
 }
 
-/// Why there is no release, or not one that this host can load.
+/// Why a release cannot be read or loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum ReleaseError {
     /// Nothing was published under that name.
@@ -41,7 +41,7 @@ pub enum ReleaseError {
         /// Where its pointer was looked for.
         address: String,
     },
-    /// The pointer, or a pin, names a component of which there is no release.
+    /// The pointer, or a pin, names a component that has no release.
     #[error(
         "the plugin `{plugin}` has no release sha256:{sha256} in {address}: `poolhook plugin show {plugin}` lists them"
     )]
@@ -77,7 +77,7 @@ pub enum ReleaseError {
         /// This host's target.
         target: &'static str,
     },
-    /// A release names an artifact, or has a component, that is not there.
+    /// A release names an artifact or component that does not exist.
     #[error(
         "{address} is missing, though a release of the plugin `{plugin}` names it: run `poolhook plugin rebuild` or publish the component again"
     )]
@@ -97,13 +97,13 @@ pub enum ReleaseError {
         /// The size that its release names, or that the object has.
         bytes: u64,
     },
-    /// Others wrote first, each time.
+    /// Other writers came first at every attempt.
     #[error("{address} is being written by others all the time; try again")]
     Busy {
         /// Where it lies.
         address: String,
     },
-    /// The store of blobs itself failed.
+    /// The bucket or folder failed.
     #[error(transparent)]
     Blobs(#[from] BlobError),
 }
@@ -124,7 +124,7 @@ impl ReleaseError {
     }
 }
 
-/// What there is of a plugin's releases.
+/// A plugin's releases.
 #[derive(Debug, Default)]
 pub struct History {
     /// The releases, the latest published first.
@@ -137,7 +137,7 @@ pub struct History {
 pub(crate) enum Pointer {
     /// This release is live.
     Live(Live, ETag),
-    /// The one that the caller knows.
+    /// The version that the caller knows.
     Unchanged,
 }
 
@@ -157,7 +157,7 @@ impl Releases {
         Arc::clone(&self.blobs)
     }
 
-    /// The pointer, unless it is still the version that the caller knows.
+    /// Reads the pointer, unless it is still the version that the caller knows.
     pub(crate) async fn pointer(
         &self,
         plugin: &PluginName,
@@ -174,7 +174,7 @@ impl Releases {
         }
     }
 
-    /// What is live; none if nothing was published.
+    /// The live release; `None` if nothing was published.
     pub async fn live(&self, plugin: &PluginName) -> Result<Option<Live>, ReleaseError> {
         match self.pointer(plugin, None).await {
             Ok(Pointer::Live(live, _)) => Ok(Some(live)),
@@ -219,8 +219,8 @@ impl Releases {
         Ok(Some((release, blob.etag)))
     }
 
-    /// The machine code of a release for an engine and a target, as its entry
-    /// names it: not yet compared with the entry's digest.
+    /// Reads the machine code that an entry of a release names. The caller compares it
+    /// with the entry's digest.
     pub async fn artifact(
         &self,
         release: &Release,
@@ -232,7 +232,7 @@ impl Releases {
         read.map_err(|error| too_large(release, error))
     }
 
-    /// Copies the same machine code.
+    /// Copies the same machine code piece by piece.
     pub(crate) async fn copy_artifact(
         &self,
         release: &Release,

@@ -1,4 +1,4 @@
-//! Blobs in a folder: a file for each, at its key's path.
+//! Blobs in a folder: one file per blob, at its key's path.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _, Write};
@@ -16,7 +16,7 @@ const LOCK: &str = ".lock";
 
 /// A folder. Files and folders whose names begin with a dot are its own.
 ///
-/// Its calls do their work at once, on the caller's thread.
+/// Its calls are synchronous, on the caller's thread.
 #[derive(Debug)]
 pub struct Dir {
     root: PathBuf,
@@ -33,7 +33,7 @@ impl Dir {
         Ok(Self { root })
     }
 
-    /// A folder, made if there is none.
+    /// A folder, created if it does not exist.
     pub fn create(root: impl Into<PathBuf>) -> Result<Self, BlobError> {
         let root = root.into();
         fs::create_dir_all(&root).map_err(|error| failed(&root, error))?;
@@ -105,8 +105,7 @@ impl Dir {
         Ok(Stored::Written)
     }
 
-    /// Writes beside the file, then takes its place: whole or not at all, also
-    /// where the power fails.
+    /// Writes a temporary file, then renames it: atomic, also if the power fails.
     fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let folder = path.parent().unwrap_or(&self.root);
@@ -201,7 +200,7 @@ impl Blobs for Dir {
     }
 }
 
-/// A file's bytes, its version and its time; none if there is no such file.
+/// A file's bytes, version and time; `None` if it does not exist.
 fn read_file(path: &Path, max_bytes: u64) -> Result<Option<Blob>, BlobError> {
     let read = File::open(path).and_then(|file| {
         let about = file.metadata()?;
@@ -227,7 +226,7 @@ fn read_file(path: &Path, max_bytes: u64) -> Result<Option<Blob>, BlobError> {
     }))
 }
 
-/// Collects the files below a folder; what has no key is none of ours.
+/// Collects the files below a folder. A file whose path is not a key is ignored.
 fn visit(root: &Path, folder: &Path, found: &mut Vec<Listed>) -> io::Result<()> {
     let entries = match fs::read_dir(folder) {
         Err(error) if is_absent(&error) => return Ok(()),
@@ -257,7 +256,8 @@ fn visit(root: &Path, folder: &Path, found: &mut Vec<Listed>) -> io::Result<()> 
     Ok(())
 }
 
-/// No file of that path: also where a part of it is a file, or it is a folder.
+/// Whether there is no file at that path: also if a part of it is a file, or the path
+/// is a folder.
 fn is_absent(error: &io::Error) -> bool {
     matches!(
         error.kind(),

@@ -1,4 +1,4 @@
-//! Places for blobs, as they are named in options and in the environment.
+//! Storage locations, as options and the environment name them.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use super::s3::{S3, Timeouts};
 use super::{BlobError, Blobs, Key};
 use crate::aws::SdkConfig;
 
-/// Where blobs lie: a folder, or `s3://bucket/prefix`.
+/// A storage location: a folder, or `s3://bucket/prefix`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Location {
     /// A folder.
@@ -58,14 +58,14 @@ impl FromStr for Location {
     }
 }
 
-/// The text names no place for blobs.
+/// The text is not a location.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "must be a folder, or s3://bucket or s3://bucket/prefix with a bucket's name in S3's rules"
 )]
 pub struct BadLocation;
 
-/// What opens places: all that are in S3 share their connections.
+/// Opens locations. All that are in S3 share their connections.
 pub struct Places {
     shared: SdkConfig,
     timeouts: Timeouts,
@@ -82,7 +82,7 @@ impl Places {
         }
     }
 
-    /// A place that is there already. Whether a bucket is, its first use will tell.
+    /// Opens an existing location. Whether a bucket exists shows at its first use.
     pub fn open(&self, location: &Location) -> Result<Arc<dyn Blobs>, BlobError> {
         Ok(match location {
             Location::Folder(folder) => Arc::new(Dir::open(folder)?),
@@ -90,7 +90,7 @@ impl Places {
         })
     }
 
-    /// A place; a folder is made if there is none.
+    /// Opens a location. A folder is created if it does not exist.
     pub fn create(&self, location: &Location) -> Result<Arc<dyn Blobs>, BlobError> {
         if let Location::Folder(folder) = location {
             Dir::create(folder)?;

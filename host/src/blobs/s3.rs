@@ -22,11 +22,11 @@ use crate::timestamp::Timestamp;
 /// A prefix of a bucket's keys.
 ///
 /// Needs `s3:GetObject`, `s3:PutObject` and `s3:DeleteObject` on what is below
-/// the prefix, as far as they are used, and `s3:ListBucket` on the bucket also
-/// where nothing is listed: without it, S3 says of a key that is not there that
-/// access is denied.
+/// the prefix, as far as they are used, and `s3:ListBucket` on the bucket even if
+/// nothing is listed: without it, S3 answers that access is denied if a key does not
+/// exist.
 ///
-/// A `modified` is of whole seconds.
+/// `modified` has whole seconds.
 #[derive(Debug)]
 pub struct S3 {
     client: Client,
@@ -35,8 +35,8 @@ pub struct S3 {
     timeouts: Timeouts,
 }
 
-/// How long a call may take, its retries and all of its bytes included. The SDK
-/// by itself would wait for ever.
+/// How long a call may take, including its retries and all bytes of its body. The SDK
+/// has no such limit by default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Timeouts {
     /// 2 s: for a sign-up, for which Cognito waits 5 s in all.
@@ -157,8 +157,8 @@ impl S3 {
         })
     }
 
-    /// Writes an object's body. A body that breaks off is not asked for again: the
-    /// caller's next read is.
+    /// Writes an object's body. A body that breaks off is not retried here: the caller
+    /// reads again.
     async fn receive(
         &self,
         key: &Key,
@@ -192,9 +192,9 @@ impl S3 {
         }
     }
 
-    /// Where an attempt's answer is lost, the next one may find that attempt's
-    /// blob and fail on its condition. So a failed condition means that the blob
-    /// has to be read again, and it may turn out to be the caller's own.
+    /// If an attempt's answer is lost, the retry may find the blob that it wrote, and
+    /// fail on its condition. So after a failed condition the caller must read the blob
+    /// again: it may be the caller's own.
     async fn write(
         &self,
         key: &Key,
@@ -235,7 +235,8 @@ impl S3 {
         Ok(found)
     }
 
-    /// None for what is no blob of ours, such as a console's `folder/`.
+    /// `None` for an object that is not a blob of poolhook's, such as a console's
+    /// `folder/`.
     fn listed(&self, object: &Object) -> Option<Listed> {
         let key = object.key()?.strip_prefix(&self.prefix)?;
         Some(Listed {
@@ -252,7 +253,7 @@ impl S3 {
         removed.map(|_| ())
     }
 
-    /// The attempts' time limits end with an answer's head; this one does not.
+    /// The SDK's time limits end with the answer's headers; this one covers the body.
     async fn in_time<T>(
         &self,
         key: &str,
@@ -338,7 +339,7 @@ impl Blobs for S3 {
     }
 }
 
-/// The status and code of S3's answer; 0 and nothing where there was none.
+/// The status and code of S3's answer; 0 and an empty code if there was no answer.
 fn answer<E: ProvideErrorMetadata>(error: &SdkError<E>) -> (u16, &str) {
     let response = error.raw_response();
     let status = response.map_or(0, |response| response.status().as_u16());

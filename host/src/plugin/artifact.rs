@@ -13,18 +13,18 @@ use std::time::SystemTime;
 use super::PluginError;
 use crate::digest::{Blake3, Blake3Hasher};
 
-/// Machine code that poolhook's compiler has made.
+/// Machine code from poolhook's compiler.
 #[derive(Debug)]
 pub struct Artifact {
-    /// None, where it is in a file.
+    /// Empty if the code is in a file.
     here: Cow<'static, [u8]>,
-    /// To be mapped.
+    /// The file to map.
     file: Option<PathBuf>,
     bytes: u64,
 }
 
 impl Artifact {
-    /// Bytes from a store, if their digest is the one that the release names.
+    /// Bytes from a bucket or folder, if their digest is the one that the release names.
     pub fn verify(bytes: Vec<u8>, expected: Blake3) -> Result<Self, PluginError> {
         let found = Blake3::of(&bytes);
         if found != expected {
@@ -33,7 +33,7 @@ impl Artifact {
         Ok(Self::made_here(bytes))
     }
 
-    /// What this very build's compiler has made, just now or in the build script.
+    /// Output of this build's compiler, in this process or in the build script.
     pub(super) fn made_here(bytes: impl Into<Cow<'static, [u8]>>) -> Self {
         let here = bytes.into();
         Self {
@@ -51,7 +51,7 @@ impl Artifact {
         }
     }
 
-    /// What [`super::precompile`] has made of a component just now.
+    /// Output of [`super::precompile`].
     #[cfg(feature = "compiler")]
     pub(crate) fn compiled(bytes: Vec<u8>) -> Self {
         Self::made_here(bytes)
@@ -78,14 +78,14 @@ impl Artifact {
     }
 }
 
-/// A folder of artifacts in files, each named after its digest. What was loaded
-/// once is mapped from here the next time, and the least lately used ones go when
-/// there are too many. A file that is mapped may go all the same.
+/// A folder of artifacts, one file per artifact, named after its digest. Artifacts are
+/// memory-mapped from here. The least recently used files are deleted when there are
+/// too many, even if they are mapped.
 #[derive(Debug)]
 pub struct ArtifactFiles {
     folder: PathBuf,
     max_bytes: u64,
-    /// What the files have together, as far as this process knows.
+    /// The size of all files together, as far as this process knows.
     bytes: AtomicU64,
 }
 
@@ -98,7 +98,7 @@ impl ArtifactFiles {
         allowed.current.map_or(u64::MAX, |files| files / 4 * 3)
     }
 
-    /// A name in a folder that others may share, such as the temporary one.
+    /// The name of the user's own folder in a shared one, such as the temporary folder.
     pub fn own_folder(shared: &Path) -> PathBuf {
         shared.join(format!("poolhook-{}", rustix::process::geteuid().as_raw()))
     }
@@ -128,7 +128,7 @@ impl ArtifactFiles {
         Ok(files)
     }
 
-    /// The artifact with this digest, if its file is here and unharmed.
+    /// The artifact with this digest, if its file exists and has the digest.
     pub fn get(&self, digest: Blake3) -> Option<Artifact> {
         let path = self.path(digest);
         let mut file = File::open(&path).ok()?;
@@ -143,7 +143,7 @@ impl ArtifactFiles {
         Some(Artifact::in_a_file(path, bytes))
     }
 
-    /// A file for an artifact that is on its way, with this digest.
+    /// Creates a temporary file for an artifact with this digest.
     pub fn receive(&self, digest: Blake3) -> io::Result<Incoming> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -159,7 +159,7 @@ impl ArtifactFiles {
         })
     }
 
-    /// The artifact of a file that was written whole and verified.
+    /// Renames the temporary file of a complete, verified artifact.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "what is kept must not be written any more"
@@ -182,8 +182,8 @@ impl ArtifactFiles {
         self.folder.join(format!("{digest}.cwasm"))
     }
 
-    /// Removes the least lately used files, until the others fit. Best effort:
-    /// another process may do the same.
+    /// Deletes the least recently used files until the others fit. Best effort: another
+    /// process may do the same.
     fn make_room(&self, latest: &Path) {
         let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         let mut files: Vec<_> = entries
@@ -206,8 +206,8 @@ impl ArtifactFiles {
     }
 }
 
-/// An artifact on its way into a file, which it leaves nothing of where it is not
-/// [kept](ArtifactFiles::keep).
+/// An artifact that is being written to a temporary file. The file is deleted unless
+/// the artifact is [kept](ArtifactFiles::keep).
 #[derive(Debug)]
 pub struct Incoming {
     file: File,

@@ -1,4 +1,4 @@
-//! What a running plugin may use, counted; and the named error when it wants more.
+//! Counts what a running plugin uses, and names the error when it exceeds a limit.
 
 use std::char::DecodeUtf16Error;
 use std::str::Utf8Error;
@@ -8,7 +8,7 @@ use wasmtime::{PoolConcurrencyLimitError, ResourceLimiter, Trap};
 use super::PluginError;
 use crate::config::Limits;
 
-/// Bytes that a log line costs beside its message, so that empty lines count too.
+/// Bytes that a log line costs in addition to its message, so that empty lines count.
 const LOG_LINE_BYTES: usize = 16;
 
 /// The state of one plugin run.
@@ -30,7 +30,7 @@ impl Sandbox {
         }
     }
 
-    /// What was taken of the limits' memory.
+    /// The bytes of linear memory that the plugin has.
     pub(super) fn memory_bytes(&self, limits: &Limits) -> usize {
         limits.memory_bytes - self.memory_left
     }

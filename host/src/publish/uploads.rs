@@ -1,4 +1,4 @@
-//! Uploads among the blobs: what tenants put below `uploads/`.
+//! Uploads: what tenants put below `uploads/`.
 
 use std::time::SystemTime;
 
@@ -13,13 +13,13 @@ use crate::releases::ReleaseError;
 /// The largest `settings.json`, in bytes.
 const MAX_SETTINGS_BYTES: u64 = 256 << 10;
 
-/// What became of an upload: its plugin and what publishing did, or none if there
-/// was nothing to publish.
+/// What became of an upload: its plugin and what publishing did; `None` if there was
+/// nothing to publish.
 pub type Handled = Result<Option<(PluginName, Published)>, PublishError>;
 
 impl Publisher {
-    /// Publishes the upload with this key. None if there is no upload under it,
-    /// or if it is none: not `uploads/<plugin's name>/<any>.wasm`.
+    /// Publishes the upload with this key. `None` if it does not exist, or is not
+    /// `uploads/<plugin's name>/<any>.wasm`.
     pub async fn publish_upload(&self, key: &Key) -> Handled {
         let Some(plugin) = uploaded_plugin(key) else {
             return Ok(None);
@@ -60,7 +60,7 @@ impl Publisher {
         Ok(Some((plugin, published)))
     }
 
-    /// The settings that lie beside a plugin's uploads; empty if none do.
+    /// The `settings.json` in the folder of a plugin's uploads; empty without one.
     async fn settings(&self, plugin: &PluginName) -> Result<Settings, NoSettings> {
         let key = settings_key(plugin);
         let found = self.releases.blobs().get(&key, None, MAX_SETTINGS_BYTES);

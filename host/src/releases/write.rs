@@ -1,4 +1,4 @@
-//! Writing releases, and moving the pointer: never in the sign-up path.
+//! Writes releases and moves the pointer, never in the path of an event.
 
 use serde::Serialize;
 
@@ -33,8 +33,8 @@ impl Releases {
         Ok(())
     }
 
-    /// Writes a release, or adds to the one that is there: the artifacts of both
-    /// are kept, the newer ones where both have one.
+    /// Writes a release, or merges it into the existing one, which keeps its artifacts
+    /// for other engines and targets.
     pub(crate) async fn write_release(&self, release: &Release) -> Result<(), ReleaseError> {
         let key = release_key(&release.plugin, release.sha256);
         for _ in 0..ATTEMPTS {
@@ -56,7 +56,7 @@ impl Releases {
     }
 
     /// Moves the pointer, unless a later upload or rollback has moved it already.
-    /// Gives what is live then.
+    /// Returns what is live then.
     pub(crate) async fn go_live(
         &self,
         plugin: &PluginName,
@@ -80,8 +80,8 @@ impl Releases {
         Err(self.busy(&key))
     }
 
-    /// Moves the pointer to a release that there is: the one of `to` or, without
-    /// it, the one that was published before the live one.
+    /// Moves the pointer to an existing release: the one of `to` or, without it, the
+    /// one that was published before the live one.
     pub async fn roll_back(
         &self,
         plugin: &PluginName,
@@ -121,8 +121,8 @@ impl Releases {
         Ok(older.next().filter(|_| found))
     }
 
-    /// Writes the rejection of a plugin's upload, unless more is known of a later
-    /// one: uploads may come in any order, and more than once.
+    /// Writes the rejection of a plugin's upload, unless a later upload was published
+    /// or rejected: S3 may report uploads in any order, and more than once.
     pub(crate) async fn write_rejection(&self, rejection: &Rejection) -> Result<(), ReleaseError> {
         let Rejection {
             plugin, uploaded, ..
@@ -141,7 +141,7 @@ impl Releases {
         Ok(())
     }
 
-    /// Takes the rejection away, unless it is of a later upload than this one.
+    /// Deletes the rejection, unless it is of a later upload than this one.
     pub(crate) async fn clear_rejection(
         &self,
         plugin: &PluginName,
@@ -181,13 +181,13 @@ fn says_nothing(error: &ReleaseError) -> bool {
     )
 }
 
-/// Whether this was done after an upload. S3 tells the second of an upload and no
-/// more, so within one second the last one wins.
+/// Whether this was done after an upload. S3's times have whole seconds, so within
+/// one second the last one wins.
 fn is_later(done: Timestamp, uploaded: Timestamp) -> bool {
     done.as_millis() / 1000 > uploaded.as_millis() / 1000
 }
 
-/// The release with what the newer one has.
+/// The release, with the newer one's artifacts.
 fn merged(mut release: Release, newer: &Release) -> Release {
     release.published = release.published.max(newer.published);
     release
@@ -197,7 +197,7 @@ fn merged(mut release: Release, newer: &Release) -> Release {
     release
 }
 
-/// For people too: they read rejections. Serializing these structs cannot fail.
+/// Indented, because people read rejections. Serializing these structs cannot fail.
 fn json(document: &impl Serialize) -> Vec<u8> {
     let mut json = serde_json::to_vec_pretty(document).unwrap_or_default();
     json.push(b'\n');
