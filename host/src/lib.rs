@@ -17,7 +17,7 @@
 //! upload ─► compile child: proposals ─► artifact ─► a sample user ─► release ─► pointer
 //! ```
 //!
-//! [`publish::Publisher::publish`] is that path; [`release`] documents the keys of
+//! [`publish::Publisher::publish`] is that path; [`releases`] has the keys of
 //! everything it stores.
 //!
 //! # Modules
@@ -30,8 +30,7 @@
 //! | [`plugin`] | machine code and an event | an item or a skip, and its cost |
 //! | [`blobs`] | a key | bytes in a folder or in S3 |
 //! | [`store`] | an item | a row in DynamoDB or SQLite |
-//! | [`release`] | a component's digest | keys, and the documents stored under them |
-//! | [`releases`] | a plugin's name | its live release, its history, its machine code |
+//! | [`releases`] | a plugin's name | its live release, its history, its machine code; the documents and keys of those |
 //! | [`pools`] | a pool's id | its config, cached and refreshed |
 //! | [`plugins`] | a name in a config | a loaded plugin, cached and refreshed |
 //! | `sources` | a pool's id, a plugin's name | both, refreshed in the background |
@@ -95,7 +94,6 @@ pub mod plugins;
 pub mod pools;
 #[cfg(feature = "compiler")]
 pub mod publish;
-pub mod release;
 pub mod releases;
 pub mod replay;
 pub mod report;

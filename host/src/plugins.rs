@@ -19,8 +19,7 @@ use crate::failure::Failure;
 use crate::plugin::{
     Artifact, ArtifactFiles, BUILTIN, ENGINE, Loader, Plugin, PluginError, TARGET,
 };
-use crate::release::{ArtifactEntry, Release};
-use crate::releases::{Pointer, ReleaseError, Releases};
+use crate::releases::{ArtifactEntry, Pointer, Release, ReleaseError, Releases};
 
 /// The memory that a loaded plugin takes in addition to its machine code, in bytes.
 /// `cargo bench --bench trigger` measures about 40 KiB where plugins come and go.

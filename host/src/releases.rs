@@ -1,5 +1,6 @@
 //! Reads releases, and moves the pointer to the live one.
 
+mod documents;
 #[cfg(feature = "compiler")]
 mod write;
 
@@ -12,9 +13,9 @@ use serde::de::DeserializeOwned;
 use crate::blobs::{Blob, BlobError, Blobs, Copied, ETag, Key, Read};
 use crate::config::{MAX_ARTIFACT_BYTES, PluginName};
 use crate::digest::Sha256;
-use crate::release::{
-    ArtifactEntry, Live, RELEASES, Rejection, Release, artifact_key, component_key, live_key,
-    rejection_key, release_key,
+pub use documents::{
+    ArtifactEntry, Live, RELEASES, Rejection, Release, UPLOADS, artifact_key, component_key,
+    live_key, rejection_key, release_key, settings_key, uploaded_plugin,
 };
 
 /// The largest component that any configuration allows, in bytes.

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use poolhook::config::PluginName;
 use poolhook::digest::{Blake3, Sha256};
 use poolhook::plugin::{ENGINE, TARGET, WORLD, precompile};
-use poolhook::release::{ArtifactEntry, Live, Release, artifact_key, live_key, release_key};
+use poolhook::releases::{ArtifactEntry, Live, Release, artifact_key, live_key, release_key};
 use poolhook::timestamp::Timestamp;
 
 /// The default plugin's component.

@@ -7,8 +7,7 @@ use serde_json::json;
 use super::{PublishError, Published, Publisher, Rejected, Upload};
 use crate::blobs::{BlobError, Key, Read};
 use crate::config::{PluginName, Settings};
-use crate::release::{settings_key, uploaded_plugin};
-use crate::releases::ReleaseError;
+use crate::releases::{ReleaseError, settings_key, uploaded_plugin};
 
 /// The largest `settings.json`, in bytes.
 const MAX_SETTINGS_BYTES: u64 = 256 << 10;

@@ -2,14 +2,14 @@
 
 use serde::Serialize;
 
+use super::{
+    ArtifactEntry, Live, Rejection, Release, artifact_key, component_key, live_key, rejection_key,
+    release_key,
+};
 use super::{Pointer, ReleaseError, Releases};
 use crate::blobs::{BlobError, Condition, Key, Stored};
 use crate::config::PluginName;
 use crate::digest::Sha256;
-use crate::release::{
-    ArtifactEntry, Live, Rejection, Release, artifact_key, component_key, live_key, rejection_key,
-    release_key,
-};
 use crate::timestamp::Timestamp;
 
 /// The attempts at a write that conflicts with other writers.

@@ -59,7 +59,6 @@ const FENCES: &[(&str, &[&str])] = &[
             "plugins.rs",
             "pools.rs",
             "publish/",
-            "release.rs",
             "releases.rs",
             "releases/",
         ],
@@ -80,16 +79,6 @@ const FENCES: &[(&str, &[&str])] = &[
             "failure.rs",
             "report.rs",
             "sources.rs",
-        ],
-    ),
-    (
-        "crate::release::",
-        &[
-            "plugins.rs",
-            "publish.rs",
-            "publish/",
-            "releases.rs",
-            "releases/",
         ],
     ),
     (

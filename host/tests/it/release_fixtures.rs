@@ -18,10 +18,9 @@ use poolhook::plugin::{ArtifactFiles, ENGINE, TARGET, WORLD, precompile};
 use poolhook::plugins::Plugins;
 use poolhook::pools::Pools;
 use poolhook::publish::{Checker, PublishError, Published, Publisher, Upload};
-use poolhook::release::{
-    ArtifactEntry, Live, Release, artifact_key, component_key, live_key, release_key,
+use poolhook::releases::{
+    ArtifactEntry, Live, Release, Releases, artifact_key, component_key, live_key, release_key,
 };
-use poolhook::releases::Releases;
 use poolhook::report::Report;
 use poolhook::store::sqlite::Sqlite;
 use poolhook::timestamp::Timestamp;

@@ -14,7 +14,7 @@ use poolhook::config::{PluginName, PluginRef, PublishLimits, Settings};
 use poolhook::digest::Sha256;
 use poolhook::plugin::{ArtifactFiles, ENGINE, TARGET, precompile};
 use poolhook::publish::{Checker, PublishError, Published, Publisher, Rebuilt, Rejected, Upload};
-use poolhook::release::{Rejection, artifact_key, live_key, release_key, uploaded_plugin};
+use poolhook::releases::{Rejection, artifact_key, live_key, release_key, uploaded_plugin};
 
 use crate::hostile::{default_plugin, hostile, plugin_name};
 use crate::release_fixtures::{ACME, Lab, at, entry, from_wat, machine_code, mapper, upload};

@@ -12,7 +12,7 @@ use poolhook::config::PublishLimits;
 use poolhook::digest::Sha256;
 use poolhook::plugin::{ENGINE, TARGET};
 use poolhook::publish::{Checker, Published, Publisher, Rejected};
-use poolhook::release::{Live, artifact_key, release_key};
+use poolhook::releases::{Live, artifact_key, release_key};
 use poolhook::timestamp::Timestamp;
 use serde_json::Value;
 

@@ -6,8 +6,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use poolhook::plugin::{ENGINE, TARGET};
 use poolhook::publish::Rebuilt;
-use poolhook::release::Release;
-use poolhook::releases::Releases;
+use poolhook::releases::{Release, Releases};
 use serde_json::json;
 
 use super::check::rejected_text;

@@ -9,8 +9,7 @@ use clap::Args;
 use poolhook::config::PluginName;
 use poolhook::digest::Sha256;
 use poolhook::plugin::{ENGINE, TARGET};
-use poolhook::release::{Live, Rejection, Release};
-use poolhook::releases::{History, ReleaseError, Releases};
+use poolhook::releases::{History, Live, Rejection, Release, ReleaseError, Releases};
 use serde_json::json;
 
 use super::publish::name;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use poolhook::blobs::{Key, Listed};
 use poolhook::publish::{Publisher, upload_log_line};
-use poolhook::release::{UPLOADS, uploaded_plugin};
+use poolhook::releases::{UPLOADS, uploaded_plugin};
 use poolhook::timestamp::Timestamp;
 
 /// The time between two listings of the folder.
