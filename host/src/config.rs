@@ -20,8 +20,11 @@ pub(crate) use file::MAX_FILE_BYTES;
 pub use file::{ConfigError, Problem};
 pub use host::{HOST_FILE, HostConfig, MAX_ARTIFACT_BYTES, PublishLimits};
 pub(crate) use settings::has_settings;
+pub use values::{
+    BadKeyTemplate, BadPluginName, BadPluginRef, BadSettings, BadTableName, KeyTemplate,
+    PluginName, PluginRef, Settings, TableName,
+};
 use values::{Bounded, Region, Trigger};
-pub use values::{KeyTemplate, PluginName, PluginRef, Settings, TableName};
 
 /// The file with the defaults for every pool's file.
 pub const DEFAULTS_FILE: &str = "defaults.toml";

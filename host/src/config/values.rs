@@ -22,16 +22,19 @@ impl TableName {
 }
 
 impl TryFrom<String> for TableName {
-    type Error = &'static str;
+    type Error = BadTableName;
 
     fn try_from(name: String) -> Result<Self, Self::Error> {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_.-".contains(&b);
         let well_formed = (3..=255).contains(&name.len()) && name.bytes().all(allowed);
-        well_formed.then_some(Self(name)).ok_or(
-            "must be a table's name: 3 to 255 letters, digits, underscores, hyphens and dots",
-        )
+        well_formed.then_some(Self(name)).ok_or(BadTableName)
     }
 }
+
+/// The text is not a valid value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be a table's name: 3 to 255 letters, digits, underscores, hyphens and dots")]
+pub struct BadTableName;
 
 impl fmt::Display for TableName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -58,16 +61,19 @@ impl Default for PluginName {
 }
 
 impl TryFrom<String> for PluginName {
-    type Error = &'static str;
+    type Error = BadPluginName;
 
     fn try_from(name: String) -> Result<Self, Self::Error> {
         let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
         let well_formed = (1..=64).contains(&name.len()) && name.bytes().all(allowed);
-        well_formed
-            .then_some(Self(name))
-            .ok_or("must be a plugin's name: 1 to 64 lower-case letters, digits and hyphens")
+        well_formed.then_some(Self(name)).ok_or(BadPluginName)
     }
 }
+
+/// The text is not a valid value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be a plugin's name: 1 to 64 lower-case letters, digits and hyphens")]
+pub struct BadPluginName;
 
 impl From<PluginName> for String {
     fn from(name: PluginName) -> Self {
@@ -99,21 +105,33 @@ impl From<PluginName> for PluginRef {
 }
 
 impl TryFrom<String> for PluginRef {
-    type Error = &'static str;
+    type Error = BadPluginRef;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        const PIN: &str = "must be a plugin's name or, to pin a release, NAME@sha256: and 64 lower-case hexadecimal digits";
         let Some((name, pin)) = text.split_once('@') else {
-            return PluginName::try_from(text).map(Self::from);
+            return Ok(PluginName::try_from(text)?.into());
         };
         let name = PluginName::try_from(name.to_owned())?;
-        let pin = pin.strip_prefix("sha256:").ok_or(PIN)?;
-        let pin = pin.parse().map_err(|_| PIN)?;
+        let pin = pin.strip_prefix("sha256:").ok_or(BadPluginRef::Pin)?;
+        let pin = pin.parse().map_err(|_| BadPluginRef::Pin)?;
         Ok(Self {
             name,
             pin: Some(pin),
         })
     }
+}
+
+/// The text does not say which plugin to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadPluginRef {
+    /// The name is not valid.
+    #[error(transparent)]
+    Name(#[from] BadPluginName),
+    /// What follows the name is not a pin.
+    #[error(
+        "must be a plugin's name or, to pin a release, NAME@sha256: and 64 lower-case hexadecimal digits"
+    )]
+    Pin,
 }
 
 impl fmt::Display for PluginRef {
@@ -181,20 +199,19 @@ impl Default for KeyTemplate {
 }
 
 impl TryFrom<String> for KeyTemplate {
-    type Error = &'static str;
+    type Error = BadKeyTemplate;
 
     /// Every user must have a key of its own, so `{userName}` comes exactly once.
     fn try_from(template: String) -> Result<Self, Self::Error> {
-        const RULE: &str = "must hold {userName} once, and may hold {userPoolId} and other text, such as \"USER#{userName}\"";
         let mut parts = Vec::new();
         let mut rest = template.as_str();
         while let Some((text, placeholder)) = rest.split_once('{') {
-            let (name, after) = placeholder.split_once('}').ok_or(RULE)?;
+            let (name, after) = placeholder.split_once('}').ok_or(BadKeyTemplate)?;
             parts.push(Part::Text(text.to_owned()));
             parts.push(match name {
                 "userName" => Part::UserName,
                 "userPoolId" => Part::UserPoolId,
-                _ => return Err(RULE),
+                _ => return Err(BadKeyTemplate),
             });
             rest = after;
         }
@@ -204,9 +221,16 @@ impl TryFrom<String> for KeyTemplate {
         let stray = |part: &Part| matches!(part, Part::Text(text) if text.contains('}'));
         let users = parts.iter().filter(|part| **part == Part::UserName).count();
         let well_formed = users == 1 && !parts.iter().any(stray);
-        well_formed.then_some(Self(parts)).ok_or(RULE)
+        well_formed.then_some(Self(parts)).ok_or(BadKeyTemplate)
     }
 }
+
+/// The text is not a valid template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "must hold {{userName}} once, and may hold {{userPoolId}} and other text, such as \"USER#{{userName}}\""
+)]
+pub struct BadKeyTemplate;
 
 /// A pool's free settings, as one JSON object.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -240,20 +264,25 @@ impl Settings {
 }
 
 impl TryFrom<toml::Table> for Settings {
-    type Error = &'static str;
+    type Error = BadSettings;
 
     fn try_from(table: toml::Table) -> Result<Self, Self::Error> {
         to_json(Value::Table(table)).map(|json| Self(json.to_string()))
     }
 }
 
+/// The settings have no form in JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must not hold inf or nan: plugins get the settings as JSON")]
+pub struct BadSettings;
+
 /// TOML's types are JSON's, but for dates, which become text, and what is no number.
-fn to_json(value: Value) -> Result<serde_json::Value, &'static str> {
+fn to_json(value: Value) -> Result<serde_json::Value, BadSettings> {
     Ok(match value {
         Value::String(text) => text.into(),
         Value::Integer(number) => number.into(),
         Value::Float(number) => serde_json::Number::from_f64(number)
-            .ok_or("must not hold inf or nan: plugins get the settings as JSON")?
+            .ok_or(BadSettings)?
             .into(),
         Value::Boolean(value) => value.into(),
         Value::Datetime(time) => time.to_string().into(),
@@ -275,16 +304,19 @@ fn to_json(value: Value) -> Result<serde_json::Value, &'static str> {
 pub(super) struct Region(pub(super) String);
 
 impl TryFrom<String> for Region {
-    type Error = &'static str;
+    type Error = BadRegion;
 
     fn try_from(name: String) -> Result<Self, Self::Error> {
         let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
         let well_formed = (1..=32).contains(&name.len()) && name.bytes().all(allowed);
-        well_formed
-            .then_some(Self(name))
-            .ok_or("must be a region's name, such as ap-northeast-1")
+        well_formed.then_some(Self(name)).ok_or(BadRegion)
     }
 }
+
+/// The text is not a valid value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be a region's name, such as ap-northeast-1")]
+pub(super) struct BadRegion;
 
 /// The name of a table's partition key.
 #[derive(Clone, Debug, Deserialize)]
@@ -292,15 +324,18 @@ impl TryFrom<String> for Region {
 pub(super) struct AttributeName(pub(super) String);
 
 impl TryFrom<String> for AttributeName {
-    type Error = &'static str;
+    type Error = BadAttributeName;
 
     fn try_from(name: String) -> Result<Self, Self::Error> {
         let well_formed = (1..=255).contains(&name.len());
-        well_formed
-            .then_some(Self(name))
-            .ok_or("must be a key's name: 1 to 255 bytes")
+        well_formed.then_some(Self(name)).ok_or(BadAttributeName)
     }
 }
+
+/// The text is not a valid value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be a key's name: 1 to 255 bytes")]
+pub(super) struct BadAttributeName;
 
 /// A trigger source that can write.
 #[derive(Clone, Debug, Deserialize)]
@@ -308,17 +343,20 @@ impl TryFrom<String> for AttributeName {
 pub(super) struct Trigger(pub(super) TriggerSource);
 
 impl TryFrom<String> for Trigger {
-    type Error = &'static str;
+    type Error = BadTrigger;
 
     fn try_from(name: String) -> Result<Self, Self::Error> {
         match TriggerSource::from(name) {
-            TriggerSource::Other(_) => Err(
-                "must be PostConfirmation_ConfirmSignUp or PostConfirmation_ConfirmForgotPassword",
-            ),
+            TriggerSource::Other(_) => Err(BadTrigger),
             known => Ok(Self(known)),
         }
     }
 }
+
+/// The text is not a valid value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be PostConfirmation_ConfirmSignUp or PostConfirmation_ConfirmForgotPassword")]
+pub(super) struct BadTrigger;
 
 /// A whole number from `MIN` to `MAX`.
 #[derive(Clone, Copy, Debug, Deserialize)]

@@ -75,7 +75,7 @@ fn run_tries_out_a_plugin_and_rejects_a_truncated_one() {
     let (code, out, err) = text(&place.poolhook(&["run", "--plugin", "half.wasm", &event]));
     assert_eq!((code, out.as_str()), (Some(2), ""));
     assert!(
-        err.contains("half.wasm: not a WebAssembly component"),
+        err.contains("half.wasm: Plugin.NotAComponent: not a WebAssembly component"),
         "{err}"
     );
     let (code, out, err) = text(&place.poolhook(&["run", "--plugin", "mine.wasm", &event]));

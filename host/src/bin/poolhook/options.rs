@@ -192,7 +192,7 @@ pub(crate) fn named(error: PluginError) -> anyhow::Error {
 
 fn name_of(file: &Path) -> anyhow::Result<PluginName> {
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();
-    PluginName::try_from(stem.into_owned()).map_err(anyhow::Error::msg)
+    Ok(PluginName::try_from(stem.into_owned())?)
 }
 
 /// A component, and the settings to run it with.

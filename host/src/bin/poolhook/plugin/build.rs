@@ -76,7 +76,7 @@ impl Options {
         let module = fs::read(&module).with_context(|| module.display().to_string())?;
         let component = component(&module)?;
         // A component that would fail on the first event fails here instead.
-        let checked = PluginName::try_from("checked".to_owned()).map_err(anyhow::Error::msg)?;
+        let checked = PluginName::try_from("checked".to_owned())?;
         let compiled = Loader::new()?.compile(checked, &component);
         compiled.map_err(named)?;
 

@@ -33,11 +33,11 @@ pub(crate) struct Options {
 }
 
 /// The plugin's name is also the package's name.
-fn name(text: &str) -> Result<PluginName, &'static str> {
+fn name(text: &str) -> Result<PluginName, String> {
     if !text.starts_with(|first: char| first.is_ascii_lowercase()) {
-        return Err("must start with a lower-case letter, as package names do");
+        return Err("must start with a lower-case letter, as package names do".to_owned());
     }
-    PluginName::try_from(text.to_owned())
+    PluginName::try_from(text.to_owned()).map_err(|error| error.to_string())
 }
 
 impl Options {

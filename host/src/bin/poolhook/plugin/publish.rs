@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use indicatif::ProgressBar;
-use poolhook::config::PluginName;
+use poolhook::config::{BadPluginName, PluginName};
 use poolhook::publish::{Published, Upload};
 use serde_json::json;
 
@@ -42,7 +42,7 @@ pub(crate) struct Options {
 }
 
 /// A plugin's name, from the command line.
-pub(super) fn name(name: &str) -> Result<PluginName, &'static str> {
+pub(super) fn name(name: &str) -> Result<PluginName, BadPluginName> {
     PluginName::try_from(name.to_owned())
 }
 
