@@ -90,9 +90,9 @@ pub struct ArtifactFiles {
 }
 
 impl ArtifactFiles {
-    /// The files that may be mapped at once. Each stays open as long, and the
-    /// system allows a process only so many (1,024 on Lambda), of which a quarter
-    /// is left for all else.
+    /// The most files that may be mapped at once. A mapped file stays open, and the
+    /// system limits the open files of a process (1,024 on Lambda). A quarter of them is
+    /// left for everything else.
     pub fn max_mapped() -> u64 {
         let allowed = rustix::process::getrlimit(rustix::process::Resource::Nofile);
         allowed.current.map_or(u64::MAX, |files| files / 4 * 3)

@@ -154,6 +154,55 @@ fn every_link_leads_somewhere() {
     assert!(seen > 40, "{seen} links");
 }
 
+/// Phrases that are foreign to an engineer who reads English documentation, and that
+/// crept in before.
+#[test]
+fn the_docs_and_the_code_speak_plainly() {
+    let foreign = [
+        "mend",
+        "mends",
+        "mended",
+        "whoever",
+        "somebody",
+        "anew",
+        "in vain",
+        "so many",
+        "so often",
+        "of whom",
+        "beside the event",
+        "beside an event",
+    ];
+    let mut texts: Vec<_> = pages()
+        .into_iter()
+        .map(|page| (page.clone(), read(&page)))
+        .collect();
+    let mut folders = vec![PathBuf::from("host/src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(repository().join(&folder)).unwrap() {
+            let path = folder.join(entry.unwrap().file_name());
+            if repository().join(&path).is_dir() {
+                folders.push(path);
+            } else {
+                let path = path.to_str().unwrap().to_owned();
+                texts.push((path.clone(), read(&path)));
+            }
+        }
+    }
+    let mut found = Vec::new();
+    for (file, text) in texts {
+        // Words, with a space around each: also where a comment's line ends.
+        let words = text.to_lowercase().replace("///", " ").replace("//", " ");
+        let words = words.split(|c: char| !c.is_alphanumeric() && c != '\'');
+        let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
+        let words = format!(" {} ", words.join(" "));
+        let phrases = foreign
+            .iter()
+            .filter(|phrase| words.contains(&format!(" {phrase} ")));
+        found.extend(phrases.map(|phrase| format!("{file}: {phrase}")));
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
 /// Each `poolhook ...` in the docs is a command, with options that it has.
 #[test]
 fn every_command_in_the_docs_is_one() {

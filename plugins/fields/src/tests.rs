@@ -66,7 +66,7 @@ fn every_type_of_dynamodb() {
     ] {
         let mapped = map(expression).unwrap_or_else(|error| panic!("{expression}: {error}"));
         match (mapped, expected) {
-            // The order of a map's names is nobody's.
+            // A map's names have no order.
             (Some(Value::Json(got)), Value::Json(expected)) => {
                 let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
                 assert_eq!(read(&got), read(&expected), "{expression}");
