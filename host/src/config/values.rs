@@ -1,5 +1,5 @@
-//! The values of a config file: each has one fallible constructor, whose error
-//! states the rule.
+//! The values of a config file. Each has one fallible constructor, whose error states
+//! the rule.
 
 use std::fmt;
 
@@ -87,14 +87,14 @@ impl fmt::Display for PluginName {
     }
 }
 
-/// Which plugin a pool runs: a name, and whether it follows that plugin's live
-/// release or is pinned to one component: `acme`, or `acme@sha256:<digest>`.
+/// The plugin of a pool: `acme` follows that plugin's live release, and
+/// `acme@sha256:<digest>` is pinned to one component.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(try_from = "String")]
 pub struct PluginRef {
     /// The plugin's name.
     pub name: PluginName,
-    /// The digest of the component that it is pinned to.
+    /// The digest of the pinned component, if the plugin is pinned.
     pub pin: Option<Sha256>,
 }
 
@@ -121,7 +121,7 @@ impl TryFrom<String> for PluginRef {
     }
 }
 
-/// The text does not say which plugin to run.
+/// The text is not a valid reference to a plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadPluginRef {
     /// The name is not valid.
@@ -142,7 +142,7 @@ impl fmt::Display for PluginRef {
     }
 }
 
-/// What a partition key must equal: text with placeholders.
+/// A template for partition keys: text with placeholders.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct KeyTemplate(Vec<Part>);
@@ -155,7 +155,7 @@ enum Part {
 }
 
 impl KeyTemplate {
-    /// The template, filled in for this user.
+    /// The key for this user.
     pub fn expand(&self, event: &PostConfirmation) -> String {
         let parts = self.0.iter().map(|part| match part {
             Part::Text(text) => text,
@@ -165,12 +165,12 @@ impl KeyTemplate {
         parts.collect()
     }
 
-    /// Whether keys of different pools differ, whatever their users' names.
+    /// Returns `true` if keys of different pools always differ, for any users' names.
     pub fn names_the_pool(&self) -> bool {
         self.0.contains(&Part::UserPoolId)
     }
 
-    /// Whether some user of this pool could have this key.
+    /// Returns `true` if this is the key of some user of this pool.
     pub fn could_make(&self, key: &str, pool: &UserPoolId) -> bool {
         let fixed = |parts: &[Part]| {
             let texts = parts.iter().map(|part| match part {
@@ -201,7 +201,7 @@ impl Default for KeyTemplate {
 impl TryFrom<String> for KeyTemplate {
     type Error = BadKeyTemplate;
 
-    /// Every user must have a key of its own, so `{userName}` comes exactly once.
+    /// Each user needs a unique key, so `{userName}` must occur exactly once.
     fn try_from(template: String) -> Result<Self, Self::Error> {
         let mut parts = Vec::new();
         let mut rest = template.as_str();
@@ -232,7 +232,7 @@ impl TryFrom<String> for KeyTemplate {
 )]
 pub struct BadKeyTemplate;
 
-/// A pool's free settings, as one JSON object.
+/// A pool's `[settings]` for its plugin, as one JSON object.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "toml::Table")]
 pub struct Settings(String);
@@ -251,13 +251,13 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The settings in a JSON document, which must be an object.
+    /// Parses settings from a JSON document, which must be an object.
     pub fn from_json(json: &[u8]) -> Result<Self, serde_json::Error> {
         let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(json)?;
         Ok(Self(serde_json::Value::Object(object).to_string()))
     }
 
-    /// The settings in a TOML document.
+    /// Parses settings from a TOML document.
     pub fn from_toml(text: &str) -> Result<Self, toml::de::Error> {
         toml::from_str(text)
     }
@@ -271,12 +271,12 @@ impl TryFrom<toml::Table> for Settings {
     }
 }
 
-/// The settings have no form in JSON.
+/// The settings cannot be represented in JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must not hold inf or nan: plugins get the settings as JSON")]
 pub struct BadSettings;
 
-/// TOML's types are JSON's, but for dates, which become text, and what is no number.
+/// Converts TOML to JSON: dates become text, and `inf` and `nan` are errors.
 fn to_json(value: Value) -> Result<serde_json::Value, BadSettings> {
     Ok(match value {
         Value::String(text) => text.into(),
@@ -368,7 +368,7 @@ impl<const MIN: u64, const MAX: u64> Bounded<MIN, MAX> {
         self.0
     }
 
-    /// As a size; poolhook runs where `usize` holds 64 bits.
+    /// The number as a `usize`, which has 64 bits on every target of poolhook.
     pub(super) fn size(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
     }

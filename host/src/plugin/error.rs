@@ -1,4 +1,4 @@
-//! How a plugin can fail, each way with its name.
+//! Plugin errors, each with a name of its own.
 
 use std::io;
 
@@ -7,78 +7,80 @@ use wasmtime::OutOfMemory;
 
 use crate::digest::Blake3;
 
-/// Why a plugin cannot be loaded, or what ended its run.
+/// Why a plugin cannot be loaded, or why its run ended.
 ///
-/// No text here holds a value of the user's; the plugin's own words are in
-/// [`PluginError::Refused`] alone, and not in its text.
+/// No message holds personal data, so each can be logged. The plugin's own message,
+/// which can, is a field of [`PluginError::Refused`] that its `Display` leaves out.
 #[derive(Debug, thiserror::Error)]
 pub enum PluginError {
-    /// Not a WebAssembly component: damaged, cut off, a core module, ...
+    /// The bytes are not a WebAssembly component: damaged, truncated or a core module,
+    /// for example.
     #[error("not a WebAssembly component: {reason}")]
     NotAComponent {
         /// The compiler's reason.
         reason: String,
     },
-    /// It needs WebAssembly proposals that are off in poolhook.
+    /// The component needs WebAssembly proposals that poolhook turns off.
     #[error(
         "the component needs WebAssembly proposals that plugins cannot use: {}",
         features.join(", ")
     )]
     NeedsFeature {
-        /// The proposals' names.
+        /// The proposals, by wasmparser's names, such as `gc`.
         features: Vec<&'static str>,
     },
-    /// It imports what no plugin may have, such as WASI.
+    /// The component imports an interface that plugins cannot use, such as WASI.
     #[error(
         "the component imports `{import}`; a plugin may import poolhook:mapper/logging@0.1.0 and nothing else (WASI neither)"
     )]
     ForbiddenImport {
-        /// The import's name.
+        /// The import, such as `wasi:cli/environment@0.2.0`.
         import: String,
     },
-    /// It is not of a world that this host speaks: of another version of it, or no
-    /// mapper at all.
+    /// The component does not implement the world that this host supports: it is of
+    /// another version, or not a mapper.
     #[error(
-        "the component is not of the world poolhook:mapper/mapper@0.1.0, the only one that this host speaks: {reason}"
+        "the component does not implement poolhook:mapper/mapper@0.1.0, the only one that this host speaks: {reason}"
     )]
     WrongWorld {
-        /// What does not fit.
+        /// The first difference, in wasmtime's words.
         reason: String,
     },
-    /// It is made of more memories, tables or core instances than a slot holds.
+    /// The component has more memories, tables or core instances than an instance slot
+    /// holds.
     #[error("the component has too many parts: {reason}")]
     TooManyParts {
-        /// Which, and how many are allowed.
+        /// The kind and the number that is allowed.
         reason: String,
     },
-    /// Machine code that is not what the release says: damaged, cut off, forged,
-    /// or another component's.
+    /// The artifact's digest is not the release's: it is damaged, truncated, forged or
+    /// of another component.
     #[error(
-        "the artifact is not the one of the release: its BLAKE3 digest is {found}, not {expected}; `poolhook plugin rebuild` compiles it again"
+        "the artifact is not the release's: its BLAKE3 digest is {found}, not {expected}; `poolhook plugin rebuild` compiles it again"
     )]
     ArtifactAltered {
-        /// The digest in the release.
+        /// The digest in the release's document.
         expected: Blake3,
         /// The digest of the bytes.
         found: Blake3,
     },
-    /// Machine code for another engine, or for another processor.
+    /// The artifact was compiled for another engine or another processor.
     #[error(
         "the artifact was made for another engine or target than this host's ({}, {}); `poolhook plugin rebuild` makes one for it: {reason}",
         super::ENGINE,
         super::TARGET
     )]
     OtherEngine {
-        /// What differs.
+        /// The difference, in wasmtime's words.
         reason: String,
     },
-    /// The plugin's own error: it cannot map this user.
+    /// The plugin returned an error: it cannot map this user.
     #[error("the plugin returned an error")]
     Refused {
-        /// In the plugin's words, which may hold personal data.
+        /// The plugin's message, which may hold personal data.
         message: String,
     },
-    /// It ran too long.
+    /// The plugin used all of its fuel.
     #[error(
         "the plugin used all of its fuel ({fuel}); an endless loop, or a limit too low: see `limits.fuel`"
     )]
@@ -86,58 +88,59 @@ pub enum PluginError {
         /// The limit.
         fuel: u64,
     },
-    /// The wall clock stopped it.
+    /// The plugin ran longer than its time limit, in wall-clock time.
     #[error("the plugin ran for {time_ms} ms, its limit: see `limits.time-ms`")]
     TimeLimit {
         /// The limit.
         time_ms: u64,
     },
-    /// Its call stack ran over.
-    #[error("the plugin's call stack ran over; an endless recursion, perhaps")]
+    /// The plugin's call stack overflowed.
+    #[error("the plugin's call stack overflowed, probably by endless recursion")]
     StackOverflow,
-    /// It wanted more memory.
+    /// The plugin asked for more memory than its limit.
     #[error(
-        "the plugin wanted more than {memory_bytes} bytes of memory: see `limits.memory-bytes`"
+        "the plugin asked for more than {memory_bytes} bytes of memory: see `limits.memory-bytes`"
     )]
     MemoryLimit {
         /// The limit.
         memory_bytes: usize,
     },
-    /// It wanted larger tables.
+    /// The plugin asked for larger tables than its limit.
     #[error(
-        "the plugin wanted more than {table_elements} table elements: see `limits.table-elements`"
+        "the plugin asked for more than {table_elements} table elements: see `limits.table-elements`"
     )]
     TableLimit {
         /// The limit.
         table_elements: usize,
     },
-    /// It returned too much.
+    /// The plugin's result is larger than its limit.
     #[error("the plugin returned more than {output_bytes} bytes: see `limits.output-bytes`")]
     OutputLimit {
         /// The limit.
         output_bytes: usize,
     },
-    /// It logged too much.
+    /// The plugin logged more than its limit.
     #[error("the plugin logged more than {log_bytes} bytes: see `limits.log-bytes`")]
     LogLimit {
         /// The limit.
         log_bytes: usize,
     },
-    /// What it returned cannot be read: no UTF-8, pointers to nowhere, ...
+    /// The plugin's result breaks the component model's rules: text that is not UTF-8,
+    /// or a pointer out of bounds, for example.
     #[error(
-        "the plugin's result breaks the component model's rules (text that is no UTF-8, or a pointer out of bounds)"
+        "the plugin's result breaks the component model's rules (text that is not UTF-8, or a pointer out of bounds)"
     )]
     MalformedOutput,
-    /// It trapped, as a panic does.
+    /// The plugin trapped, as a panic does.
     #[error("the plugin trapped: {trap}")]
     Trap {
-        /// The trap, as WebAssembly names it.
+        /// The trap, by WebAssembly's name for it.
         trap: String,
     },
-    /// The engine itself could not start, or the system refused it memory.
+    /// The engine could not start, or the operating system refused it memory.
     #[error("the WebAssembly engine failed: {reason}")]
     Engine {
-        /// Its reason.
+        /// The engine's reason.
         reason: String,
     },
 }
@@ -149,7 +152,8 @@ impl PluginError {
         }
     }
 
-    /// The error, if it is not the plugin's doing: the system refused memory or a file.
+    /// An [`Engine`](Self::Engine) error if the operating system refused memory or a
+    /// file, which is not the plugin's fault.
     pub(super) fn of_the_system(error: &wasmtime::Error) -> Option<Self> {
         let refused = error.is::<Errno>() || error.is::<io::Error>() || error.is::<OutOfMemory>();
         refused.then(|| Self::engine(error))

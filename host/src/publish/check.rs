@@ -1,4 +1,4 @@
-//! Checking a component: what publishing does before it writes anything.
+//! Checking a component: the part of publishing that comes before any write.
 
 use std::io;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use crate::config::{PublishLimits, Settings};
 use crate::digest::Sha256;
 use crate::plugin::{Artifact, is_builtin};
 
-/// What checks components. It writes nothing.
+/// Checks components, without writing anything.
 pub struct Checker {
     limits: PublishLimits,
     program: PathBuf,
@@ -18,11 +18,11 @@ pub struct Checker {
 /// A component that was accepted.
 #[derive(Debug)]
 pub struct Checked {
-    /// Its digest.
+    /// The component's digest.
     pub sha256: Sha256,
-    /// Its size, in bytes.
+    /// The component's size, in bytes.
     pub bytes: u64,
-    /// What it made of the sample event.
+    /// The result of mapping the sample user.
     pub sample: Sample,
     pub(super) artifact: Artifact,
 }
@@ -30,11 +30,11 @@ pub struct Checked {
 /// Why a component was not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum NotAccepted {
-    /// Something is wrong with it.
+    /// The component was rejected.
     #[error(transparent)]
     Rejected(#[from] Rejected),
-    /// The compile child could not be started or spoken to, so nothing is known of
-    /// the component.
+    /// The compile child could not be started, or the pipes to it failed. The
+    /// component may be valid.
     #[error("cannot run the compiler")]
     NoCompiler(#[source] io::Error),
 }
@@ -58,7 +58,7 @@ impl Checker {
         self.limits.component_bytes
     }
 
-    /// What publishing would say of an upload.
+    /// Checks an upload as publishing does.
     pub async fn check(&self, upload: &Upload) -> Result<Checked, NotAccepted> {
         let Upload {
             plugin, component, ..
@@ -83,8 +83,8 @@ impl Checker {
         })
     }
 
-    /// Compiles a component, loads it as the trigger would and, with settings, tries
-    /// it out.
+    /// Compiles a component, loads it as the trigger does and, with settings, tries it
+    /// out.
     pub(super) async fn compile(
         &self,
         component: &[u8],

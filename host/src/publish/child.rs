@@ -1,6 +1,6 @@
-//! The compile child: compiles a component from outside and tries it out, with
-//! limits on its own time and memory. A component's size bounds neither, and a
-//! fault in the compiler or the sandbox ends this process and no other.
+//! The compile child: a process that compiles an untrusted component and tries it
+//! out, and limits its own time and memory. A small component can need much of
+//! both, and a fault in the compiler or the sandbox ends only this process.
 
 use std::ffi::OsStr;
 use std::io::{self, Read as _};
@@ -15,12 +15,12 @@ use crate::config::{PluginName, Settings};
 use crate::digest::Sha256;
 use crate::plugin::{Artifact, Loader, PluginError, precompile};
 
-/// The longest message of a refusal, in bytes: the compiler's reasons can quote
+/// The longest message of a refusal, in bytes. The compiler's messages can quote
 /// the component.
 const MAX_MESSAGE_BYTES: usize = 2000;
 
-/// What the child answers on standard output: a line of JSON and, where there is
-/// one, the artifact behind it.
+/// The child's answer on standard output: a line of JSON, followed by the artifact
+/// if there is one.
 pub(super) enum Reply {
     Made {
         sample: Option<Sample>,
@@ -36,20 +36,20 @@ enum Line {
     Refused(Refusal),
 }
 
-/// What is wrong with a component, for its author.
+/// Why a component was refused, for its author.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Refusal {
-    /// The error's name.
+    /// The error's name, such as `Plugin.ForbiddenImport`.
     pub error_type: String,
-    /// What is wrong.
+    /// The error, at most 2,000 bytes long.
     pub error_message: String,
-    /// What to do.
+    /// How to fix it.
     pub advice: String,
 }
 
 impl Reply {
-    /// None for anything that the child does not write.
+    /// `None` if the bytes are not an answer of the child.
     pub(super) fn read(mut bytes: Vec<u8>) -> Option<Self> {
         let end = bytes.iter().position(|byte| *byte == b'\n')?;
         let line = serde_json::from_slice(bytes.get(..end)?).ok()?;
@@ -80,8 +80,8 @@ struct Job {
     seconds: u64,
     memory_bytes: u64,
     artifact_bytes: u64,
-    /// How much of standard input, before the component, is settings; without it,
-    /// the component is not tried out.
+    /// The length of the settings, which come before the component on standard input.
+    /// `None` if the component is not tried out.
     settings_bytes: Option<u64>,
 }
 
@@ -105,9 +105,8 @@ impl Job {
     }
 }
 
-/// The child's whole life: reads settings and a component from standard input,
-/// and writes
-/// its answer to standard output.
+/// Runs the compile child: reads settings and a component from standard input, and
+/// writes the answer to standard output.
 pub fn compile_stdin<S: AsRef<OsStr>>(
     arguments: impl IntoIterator<Item = S>,
 ) -> io::Result<ExitCode> {
@@ -132,8 +131,8 @@ pub fn compile_stdin<S: AsRef<OsStr>>(
     input.read_to_end(&mut component)?;
 
     let compiled = compile(&component, job.artifact_bytes);
-    // An engine reserves far more addresses than it uses: from here on, what counts
-    // is memory that can be written.
+    // The pooling allocator reserves far more addresses than it uses, so the limit
+    // now applies to writable memory instead.
     limit(Resource::As, None)?;
     limit(Resource::Data, Some(job.memory_bytes))?;
     let made = compiled.and_then(|artifact| {
@@ -155,8 +154,8 @@ fn compile(component: &[u8], max_bytes: u64) -> Result<Artifact, Wrong> {
     Ok(Artifact::compiled(code))
 }
 
-/// Loads the artifact as the trigger would, which checks the component's world, and
-/// maps the sample user if there are settings for it.
+/// Loads the artifact as the trigger does, which checks the component's world. With
+/// settings, it also maps the sample user.
 fn try_out(
     component: &[u8],
     artifact: &Artifact,
@@ -168,7 +167,7 @@ fn try_out(
     sample.transpose().map_err(Wrong::TryOut)
 }
 
-/// Lowers a limit of this process, or takes it back.
+/// Lowers a limit of this process; `None` lifts it again.
 fn limit(resource: Resource, current: Option<u64>) -> io::Result<()> {
     let maximum = getrlimit(resource).maximum;
     let lowest = |limit: u64| maximum.map_or(limit, |maximum| limit.min(maximum));
@@ -182,10 +181,10 @@ fn limit(resource: Resource, current: Option<u64>) -> io::Result<()> {
 /// Why a component is refused.
 #[derive(Debug, thiserror::Error)]
 enum Wrong {
-    /// It cannot be compiled or loaded.
+    /// The component cannot be compiled or loaded.
     #[error(transparent)]
     Plugin(#[from] PluginError),
-    /// Its machine code is larger than any host would load.
+    /// Its machine code is larger than a host accepts.
     #[error(
         "compiled, the component has {bytes} bytes of machine code; at most {max_bytes} are allowed"
     )]
@@ -194,7 +193,7 @@ enum Wrong {
         /// `publish.artifact-bytes` in `host.toml`.
         max_bytes: u64,
     },
-    /// It fails with the sample user.
+    /// The component fails with the sample user.
     #[error(transparent)]
     TryOut(TryOutError),
 }
@@ -208,7 +207,8 @@ impl Wrong {
         }
     }
 
-    /// With the plugin's own words where it has some: the sample is no real user.
+    /// The message, with the plugin's own where it returned one: the sample has no
+    /// personal data.
     fn text(&self) -> String {
         match self {
             Self::TryOut(error) => error.text(),
@@ -219,16 +219,16 @@ impl Wrong {
     fn advice(&self) -> &'static str {
         match self {
             Self::Plugin(PluginError::NotAComponent { .. }) => {
-                "Upload a component, not a core module: `poolhook plugin build` makes one. If it is one, the upload may have been cut off: try again."
+                "Upload a component, not a core module: `poolhook plugin build` makes one. If it is a component, the upload may have been cut off: try again."
             }
             Self::Plugin(PluginError::NeedsFeature { .. }) => {
-                "Build it without these: `poolhook plugin new` makes projects that do. In Rust, remove `-C target-feature` and `-C target-cpu`; in C, remove `-m` options such as -mexception-handling."
+                "Build it without these proposals, as projects from `poolhook plugin new` do. In Rust, remove `-C target-feature` and `-C target-cpu`; in C, remove `-m` options such as -mexception-handling."
             }
             Self::Plugin(PluginError::ForbiddenImport { .. }) => {
-                "Build for wasm32-unknown-unknown, without WASI. `poolhook plugin new` makes a project that does."
+                "Build for wasm32-unknown-unknown, without WASI, as projects from `poolhook plugin new` do."
             }
             Self::Plugin(PluginError::WrongWorld { .. }) => {
-                "Build it against wit/mapper.wit of poolhook:mapper@0.1.0: `poolhook plugin new` makes a project with it."
+                "Build it against wit/mapper.wit of poolhook:mapper@0.1.0; projects from `poolhook plugin new` contain it."
             }
             Self::Plugin(_) => {
                 "Build it again with `poolhook plugin build`, of fewer parts: most plugins are one core module with one memory."

@@ -1,4 +1,4 @@
-//! Starts the compile child, and reads how it ended.
+//! Starts the compile child and reads its answer.
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
@@ -18,20 +18,20 @@ use crate::plugin::Artifact;
 /// Why the compile child ended without an answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CompileError {
-    /// It took too long.
-    #[error("compiling it took more than {seconds} s")]
+    /// Compiling the component took longer than the limit.
+    #[error("compiling the component took more than {seconds} s")]
     Time {
         /// The limit: `publish.compile-seconds` in `host.toml`.
         seconds: u64,
     },
-    /// It took too much memory.
-    #[error("compiling it took more than {bytes} bytes of memory")]
+    /// Compiling the component took more memory than the limit.
+    #[error("compiling the component took more than {bytes} bytes of memory")]
     Memory {
         /// The limit: `publish.compile-memory-bytes` in `host.toml`.
         bytes: u64,
     },
-    /// A signal or an exit code that poolhook does not know.
-    #[error("the process that compiles a component and tries it out did not survive it ({status})")]
+    /// The child ended with any other signal or exit code, or without an answer.
+    #[error("the process that compiles the component and tries it out crashed ({status})")]
     Crashed {
         /// How the process ended, such as `signal: 11 (SIGSEGV)`.
         status: String,
@@ -51,25 +51,25 @@ impl CompileError {
     pub(super) fn advice(&self) -> &'static str {
         match self {
             Self::Time { .. } | Self::Memory { .. } => {
-                "Make it smaller: very large functions cost the most. A language that brings its own engine may need a larger `publish.compile-seconds` or `publish.compile-memory-bytes` in host.toml."
+                "Make the component smaller: very large functions cost the most. A language with an engine of its own, such as Python, may need a larger `publish.compile-seconds` or `publish.compile-memory-bytes` in host.toml."
             }
             Self::Crashed { .. } => {
-                "Build it with other tools or options, and report this with the component."
+                "Build the component with other tools or options, and please report this with the component attached."
             }
         }
     }
 }
 
-/// What the compile child made of a component.
+/// The compile child's result.
 #[derive(Debug)]
 pub(super) struct Compiled {
     pub(super) artifact: Artifact,
-    /// None where the component was not tried out.
+    /// `None` if the component was not tried out.
     pub(super) sample: Option<Sample>,
 }
 
-/// Compiles a component and, with `settings`, tries it out, in a process of its
-/// own: whatever the component does to that process, this one lives on.
+/// Compiles a component and, with `settings`, tries it out. Both happen in a process
+/// of its own, so a component that ends that process does not end this one.
 pub(super) async fn in_a_process(
     program: &Path,
     component: &[u8],
@@ -84,7 +84,7 @@ pub(super) async fn in_a_process(
         .arg(limits.compile_memory_bytes.to_string())
         .arg(limits.artifact_bytes.to_string())
         .args(settings.map(|settings| settings.len().to_string()))
-        // No credentials for what reads foreign bytes.
+        // The child reads untrusted bytes, so it gets no credentials.
         .env_clear()
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -94,7 +94,8 @@ pub(super) async fn in_a_process(
     let mut input = process.stdin.take();
     let write = async {
         if let Some(mut input) = input.take() {
-            // A process that ends before it has read everything says why itself.
+            // If the child ends before it has read everything, its exit status or
+            // its answer says why.
             let _ = input
                 .write_all(settings.unwrap_or_default().as_bytes())
                 .await;
@@ -102,7 +103,8 @@ pub(super) async fn in_a_process(
             let _ = input.shutdown().await;
         }
     };
-    // The system limits its processor time; this is for a process that sleeps.
+    // The operating system limits the child's CPU time; this limit is for a child
+    // that sleeps.
     let at_most = Duration::from_secs(2 * limits.compile_seconds + 5);
     let run = async { tokio::join!(process.wait_with_output(), write).0 };
     let Ok(output) = timeout(at_most, run).await else {
@@ -127,8 +129,8 @@ pub(super) async fn in_a_process(
 }
 
 fn ended(status: ExitStatus, said: &[u8], limits: &PublishLimits) -> CompileError {
-    // Rust's standard library aborts where it gets no more memory, with this
-    // message; other aborts look the same from outside.
+    // When an allocation fails, Rust's standard library aborts with this message.
+    // The exit status alone is the same for every abort.
     let allocation_failed = || said.starts_with(b"memory allocation of ");
     match status.signal().and_then(Signal::from_named_raw) {
         Some(Signal::XCPU) => CompileError::Time {
@@ -137,7 +139,7 @@ fn ended(status: ExitStatus, said: &[u8], limits: &PublishLimits) -> CompileErro
         Some(Signal::ABORT) if allocation_failed() => CompileError::Memory {
             bytes: limits.compile_memory_bytes,
         },
-        // The system's way to end a process where the machine has no more memory.
+        // Linux's out-of-memory killer.
         Some(Signal::KILL) => CompileError::Memory {
             bytes: limits.compile_memory_bytes,
         },

@@ -6,27 +6,27 @@ use crate::config::PluginName;
 /// Why a component does not become a release.
 #[derive(Debug, thiserror::Error)]
 pub enum Rejected {
-    /// Larger than the host's config allows.
+    /// The component is larger than the host's config allows.
     #[error("the component has {bytes} bytes; at most {max_bytes} are allowed")]
     TooLarge {
-        /// Its size.
+        /// The component's size.
         bytes: u64,
         /// The limit: `publish.component-bytes` in `host.toml`.
         max_bytes: u64,
     },
-    /// A built-in plugin has this name.
-    #[error("the plugin `{plugin}` is built in; nothing can be published under its name")]
+    /// The name is a built-in plugin's.
+    #[error("the plugin `{plugin}` is built in; no upload can be published under its name")]
     NameTaken {
         /// The name.
         plugin: PluginName,
     },
-    /// The settings with which it is to be tried out are no JSON object.
+    /// The `settings.json` for its try-out is not a JSON object.
     #[error("its settings.json is not one JSON object: {0}")]
     Settings(#[source] serde_json::Error),
     /// The compile child ended without an answer.
     #[error(transparent)]
     Compile(#[from] CompileError),
-    /// The compile child refused it.
+    /// The compile child refused the component.
     #[error("{}", .0.error_message)]
     Component(Refusal),
 }
@@ -43,11 +43,11 @@ impl Rejected {
         }
     }
 
-    /// What its author can do.
+    /// How the component's author can fix it.
     pub fn advice(&self) -> &str {
         match self {
             Self::TooLarge { .. } => {
-                "Build for size (`poolhook plugin build` does); a language that brings its own engine needs a larger `publish.component-bytes` in host.toml, up to 33554432."
+                "Build for size (`poolhook plugin build` does); a language with an engine of its own, such as Python, needs a larger `publish.component-bytes` in host.toml, up to 33554432."
             }
             Self::NameTaken { .. } => "Publish it under a name of its own.",
             Self::Settings(_) => {

@@ -1,4 +1,4 @@
-//! Trying a plugin out: a sample user, mapped within the default limits.
+//! Trying a plugin out: mapping a sample user within the default limits.
 
 use std::time::SystemTime;
 
@@ -10,28 +10,28 @@ use crate::event::{EventError, PostConfirmation};
 use crate::item::ItemError;
 use crate::plugin::{Mapping, Plugin, PluginError, Run};
 
-/// The sign-up of an invented user, which every plugin must be able to map.
+/// The sign-up of an invented user. Every plugin must be able to map it.
 const SAMPLE: &str = include_str!("sample.json");
 
-/// What a plugin made of the sample.
+/// The result of mapping the sample user.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Sample {
-    /// The item, as DynamoDB's JSON; none if the plugin skipped the user.
+    /// The item, as DynamoDB JSON. `None` if the plugin skipped the user.
     pub item: Option<Map<String, Value>>,
-    /// The fuel that it used.
+    /// The fuel that the plugin used.
     pub fuel: u64,
-    /// The memory that it used, in bytes.
+    /// The memory that the plugin used, in bytes.
     pub memory_bytes: usize,
 }
 
 /// How a plugin failed with the sample.
 #[derive(Debug, thiserror::Error)]
 pub enum TryOutError {
-    /// It was stopped, trapped, or returned an error.
+    /// The plugin was stopped, trapped, or returned an error.
     #[error("with a sample user: {0}")]
     Plugin(PluginError),
-    /// Its item breaks a rule of DynamoDB's.
+    /// The plugin's item breaks a rule of DynamoDB.
     #[error("with a sample user: {0}")]
     Item(ItemError),
     /// The sample itself cannot be read.
@@ -59,18 +59,20 @@ impl TryOutError {
     pub(super) fn advice(&self) -> &'static str {
         match self {
             Self::Plugin(PluginError::Refused { .. }) => {
-                "It must map a user with an email. If it needs settings, put some beside it: uploads/<plugin>/settings.json, or `--settings`."
+                "The plugin must map a user with an email. If it needs settings, upload them as uploads/<plugin>/settings.json, or pass `--settings`."
             }
-            Self::Plugin(_) => "Run it with `poolhook plugin run` and fix it.",
+            Self::Plugin(_) => {
+                "Run the plugin with `poolhook plugin run` to see the error, and fix it."
+            }
             Self::Item(_) => {
                 "`poolhook plugin run` shows the item; the rules are in docs/plugins/README.md."
             }
-            Self::Event(_) => "Report this.",
+            Self::Event(_) => "This is a bug in poolhook: please report it.",
         }
     }
 }
 
-/// Runs a plugin with the sample user.
+/// Maps the sample user with a plugin.
 pub fn try_out(plugin: &Plugin, settings: &Settings, limits: &Limits) -> Result<Run, EventError> {
     let event = PostConfirmation::parse(SAMPLE.as_bytes())?;
     Ok(plugin.run(&event, SystemTime::now(), settings, limits))

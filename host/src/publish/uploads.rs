@@ -1,4 +1,4 @@
-//! Uploads: what tenants put below `uploads/`.
+//! Uploads: the objects that tenants put under `uploads/`.
 
 use std::time::SystemTime;
 
@@ -12,8 +12,8 @@ use crate::releases::{ReleaseError, settings_key, uploaded_plugin};
 /// The largest `settings.json`, in bytes.
 const MAX_SETTINGS_BYTES: u64 = 256 << 10;
 
-/// What became of an upload: its plugin and what publishing did; `None` if there was
-/// nothing to publish.
+/// The outcome of an upload: its plugin and the outcome of publishing. `None` if
+/// there was nothing to publish.
 pub type Handled = Result<Option<(PluginName, Published)>, PublishError>;
 
 impl Publisher {
@@ -59,7 +59,7 @@ impl Publisher {
         Ok(Some((plugin, published)))
     }
 
-    /// The `settings.json` in the folder of a plugin's uploads; empty without one.
+    /// The `settings.json` in the folder of a plugin's uploads; empty if there is none.
     async fn settings(&self, plugin: &PluginName) -> Result<Settings, NoSettings> {
         let key = settings_key(plugin);
         let found = self.releases.blobs().get(&key, None, MAX_SETTINGS_BYTES);
@@ -67,7 +67,7 @@ impl Publisher {
         match found.await {
             Ok(Read::Blob(blob)) => Settings::from_json(&blob.bytes).map_err(rejected),
             Ok(Read::Absent | Read::Unchanged) => Ok(Settings::default()),
-            // Its author's fault as much as its text.
+            // The tenant can fix a file that is too large, so it is rejected too.
             Err(error @ BlobError::TooLarge { .. }) => {
                 Err(rejected(serde::de::Error::custom(error)))
             }
@@ -82,7 +82,7 @@ enum NoSettings {
     Unread(ReleaseError),
 }
 
-/// What became of an upload, as a log line: one JSON object.
+/// The log line for an upload's outcome: one JSON object.
 pub fn upload_log_line(key: &Key, handled: &Handled) -> String {
     let key = key.as_str();
     let line = match handled {

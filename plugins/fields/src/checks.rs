@@ -1,5 +1,5 @@
-//! The names in an expression, looked at before it is run: minijinja itself finds
-//! an unknown one only when a user first leads there.
+//! Checks the names in an expression before it runs: minijinja itself reports an
+//! unknown name only when a user first makes it evaluate that name.
 
 use minijinja::machinery::ast::{CallArg, Expr};
 use minijinja::machinery::{Span, ast};
@@ -7,13 +7,13 @@ use minijinja::machinery::{Span, ast};
 use crate::filters::{FILTERS, TESTS};
 use crate::user;
 
-/// A mistake, and where it is.
+/// A mistake, with its position.
 pub(crate) struct Mistake {
     pub(crate) span: Span,
     pub(crate) text: String,
 }
 
-/// All mistakes in the tree of an expression.
+/// Finds all mistakes in an expression's syntax tree.
 pub(crate) fn names(expression: &Expr<'_>) -> Vec<Mistake> {
     let mut checks = Checks(Vec::new());
     checks.expression(expression);

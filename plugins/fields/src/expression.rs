@@ -1,4 +1,4 @@
-//! An expression: compiled, its names checked, run for a user.
+//! Expressions: compiled, their names checked, and evaluated for a user.
 
 use minijinja::machinery::parse_expr;
 use minijinja::value::ValueKind;
@@ -9,15 +9,15 @@ use crate::filters;
 use crate::poolhook::mapper::types::Value as AttributeValue;
 use crate::value;
 
-/// What an expression may have at most: enough for any mapping, and little enough
-/// for the plugin's stack.
+/// The limits of an expression: high enough for any mapping, low enough for the
+/// plugin's stack.
 const MAX_CHARACTERS: usize = 2000;
 const MAX_BRACKETS: usize = 24;
 
-/// What expressions are compiled with.
+/// Compiles expressions.
 pub(crate) struct Expressions(Environment<'static>);
 
-/// One of them, at its key in the settings.
+/// A compiled expression, with its key in the settings.
 pub(crate) struct Expression<'a> {
     key: String,
     text: &'a str,
@@ -28,13 +28,13 @@ impl Expressions {
     pub(crate) fn new() -> Self {
         let mut environment = Environment::empty();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        // For the places of errors.
+        // Errors state their position.
         environment.set_debug(true);
         filters::add_to(&mut environment);
         Self(environment)
     }
 
-    /// Compiles an expression, or gives its mistakes, a line each.
+    /// Compiles an expression, or returns its mistakes, one per line.
     pub(crate) fn compile<'a>(
         &'a self,
         key: String,
@@ -68,7 +68,7 @@ impl Expressions {
 }
 
 impl Expression<'_> {
-    /// The attribute's value for this user; none where it is to be left out.
+    /// The attribute's value for this user. `None` leaves the attribute out.
     pub(crate) fn attribute_value(&self, user: &Value) -> Result<Option<AttributeValue>, String> {
         let value = self.run(user)?;
         if value.downcast_object_ref::<filters::LeftOut>().is_some() {
@@ -78,8 +78,8 @@ impl Expression<'_> {
         value.map(Some).map_err(|error| self.failed(&error))
     }
 
-    /// Why this user is to be skipped, if it is: the expression is true or a text,
-    /// the reason; or it is false.
+    /// The reason to skip this user, if the expression is true or a text, which is
+    /// then the reason. `None` if it is false.
     pub(crate) fn reason(&self, user: &Value) -> Result<Option<String>, String> {
         let value = self.run(user)?;
         match value.kind() {
@@ -127,7 +127,7 @@ fn too_large(text: &str) -> Option<String> {
     None
 }
 
-/// An error's words, with its place in the expression.
+/// An error's message, with its position in the expression.
 fn describe(text: &str, error: &Error) -> String {
     let range = error.range();
     let place = range
@@ -146,7 +146,7 @@ fn describe(text: &str, error: &Error) -> String {
     }
 }
 
-/// Where a byte of the expression is, for people.
+/// The position of a byte in the expression, as a character counted from 1.
 fn place(text: &str, at: usize) -> String {
     let before = text.get(..at).unwrap_or(text);
     format!("at character {}: ", before.chars().count() + 1)

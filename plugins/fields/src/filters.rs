@@ -1,8 +1,8 @@
-//! The filters and tests that expressions have: minijinja's own where it has one,
-//! and those that make DynamoDB's types.
+//! The filters and tests of expressions: minijinja's own where they exist, and those
+//! that make DynamoDB's types.
 //!
-//! A filter that is given nothing (an attribute that the user does not have)
-//! gives nothing, so that one `default` or `optional` at the end is enough.
+//! A filter on an undefined value (an attribute that the user does not have) returns
+//! undefined, so that one `default` or `optional` at the end is enough.
 
 use std::fmt;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ pub(crate) const TESTS: [&str; 8] = [
     "undefined",
 ];
 
-/// What `optional` gives for nothing: the attribute is left out.
+/// The result of `optional` for an undefined value: the attribute is left out.
 #[derive(Debug)]
 pub(crate) struct LeftOut;
 
@@ -65,7 +65,7 @@ impl Object for LeftOut {
     }
 }
 
-/// A set: its members are texts, numbers or bytes, each once.
+/// A set of unique texts, numbers or byte strings.
 #[derive(Debug)]
 pub(crate) struct Set(pub(crate) Vec<Value>);
 
@@ -136,7 +136,7 @@ fn optional(value: Value) -> Value {
     }
 }
 
-/// A whole number: of a text of digits, with `-` before them or without.
+/// Converts a text of digits, with an optional `-` before them, to a whole number.
 fn int(value: Value) -> Result<Value, Error> {
     if value.is_integer() {
         return Ok(value);
@@ -148,7 +148,7 @@ fn int(value: Value) -> Result<Value, Error> {
         .ok_or_else(|| wrong(&value, "a whole number"))
 }
 
-/// A number, every digit kept; the host knows which ones DynamoDB takes.
+/// Converts to a number with all its digits. The host checks DynamoDB's limits.
 fn number(value: Value) -> Result<Value, Error> {
     if value.is_number() || value.downcast_object_ref::<Decimal>().is_some() {
         return Ok(value);
@@ -172,8 +172,8 @@ fn bool(value: Value) -> Result<Value, Error> {
     }
 }
 
-/// The values of a list, each once and in their order. DynamoDB has no empty
-/// set, so of an empty list there is nothing.
+/// The unique values of a list, in their order. DynamoDB has no empty set, so the
+/// result for an empty list is undefined.
 fn set(value: Value) -> Result<Value, Error> {
     if value.as_str().is_some() {
         return Err(wrong(&value, "a list; `split(',')` makes one of a text"));
@@ -191,7 +191,7 @@ fn set(value: Value) -> Result<Value, Error> {
     })
 }
 
-/// A text that is a JSON document, read.
+/// Parses a text as a JSON document.
 fn json(value: Value) -> Result<Value, Error> {
     let text = value.as_str();
     let document = text.and_then(|text| serde_json::from_str(text).ok());
@@ -200,7 +200,7 @@ fn json(value: Value) -> Result<Value, Error> {
         .ok_or_else(|| wrong(&value, "a JSON document"))
 }
 
-/// A text that is base64, as bytes.
+/// Decodes a base64 text.
 fn base64(value: Value) -> Result<Value, Error> {
     let text = value.as_str();
     let bytes = text.and_then(|text| BASE64_STANDARD.decode(text).ok());

@@ -1,5 +1,5 @@
-//! The mapping plugin `fields`: the pool's TOML says the item, an expression an
-//! attribute.
+//! The mapping plugin `fields`: the pool's TOML defines the item, with one
+//! expression per attribute.
 //!
 //! ```toml
 //! plugin = "fields"
@@ -8,9 +8,9 @@
 //! email = "user.attributes.email | lower"
 //! ```
 //!
-//! All expressions are compiled and their names checked before one is run, so
-//! wrong settings are an error for every user alike, and one that tells all
-//! mistakes. README.md has the language.
+//! All expressions are compiled and their names checked before any of them runs, so
+//! invalid settings fail in the same way for every user, with one error that lists
+//! all mistakes. README.md describes the language.
 
 mod checks;
 mod expression;

@@ -8,20 +8,20 @@ use serde_json::Value;
 
 use crate::expression::{Expression, Expressions};
 
-/// As they are written.
+/// The settings as the pool's TOML has them.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Settings {
     /// Each attribute's name and expression.
     item: BTreeMap<String, Value>,
-    /// Users for whom this is true, or a text, are not written.
+    /// Users for whom this is true, or a text, are skipped.
     skip_when: Option<Value>,
-    /// For `poolhook config check` alone.
+    /// Only `poolhook config check` reads it.
     #[serde(default, rename = "examples")]
     _examples: IgnoredAny,
 }
 
-/// Ready to run.
+/// The compiled settings.
 pub(crate) struct Compiled<'a> {
     pub(crate) item: Vec<(String, Expression<'a>)>,
     pub(crate) skip_when: Option<Expression<'a>>,
@@ -32,8 +32,8 @@ impl Settings {
         serde_json::from_str(json).map_err(|error| format!("settings: {}", message(&error)))
     }
 
-    /// Compiles all expressions, or gives all that is wrong with them: a line a
-    /// mistake, each with the key's name first.
+    /// Compiles all expressions, or returns all mistakes in them, one per line, each
+    /// starting with its key's name.
     pub(crate) fn compile<'a>(
         &'a self,
         expressions: &'a Expressions,

@@ -8,7 +8,7 @@ use minijinja::value::{Enumerator, Object};
 use crate::exports::poolhook::mapper::mapping::User;
 use crate::poolhook::mapper::types::Attribute;
 
-/// What an expression may take of `user`.
+/// The fields of `user` that expressions can read.
 pub(crate) const FIELDS: [&str; 9] = [
     "name",
     "attributes",
@@ -21,7 +21,7 @@ pub(crate) const FIELDS: [&str; 9] = [
     "time_ms",
 ];
 
-/// The variable `user`, and all that an expression knows.
+/// The variable `user`, the only input of an expression.
 pub(crate) fn value(user: User) -> Value {
     Value::from_object(Context {
         user: Value::from_object(Wrapped {
@@ -92,7 +92,7 @@ impl Object for Wrapped {
     }
 }
 
-/// Names with their texts, sorted by name.
+/// Names and their values, sorted by name.
 #[derive(Debug)]
 struct Texts(Vec<Attribute>);
 

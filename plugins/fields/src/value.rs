@@ -1,4 +1,4 @@
-//! What an expression gives, as an attribute value.
+//! Converts an expression's result to an attribute value.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,11 +9,11 @@ use minijinja::value::{Object, ObjectRepr, ValueKind};
 use crate::filters::{LeftOut, Set};
 use crate::poolhook::mapper::types::Value as AttributeValue;
 
-/// What to do about nothing.
+/// How to fix an undefined result.
 pub(crate) const NOTHING: &str =
     "end with `| default(...)` for another value, or with `| optional` to leave the attribute out";
 
-/// A number with its digits as they are written.
+/// A number that keeps its digits as they were written.
 #[derive(Debug)]
 pub(crate) struct Decimal(pub(crate) String);
 
@@ -27,7 +27,7 @@ impl Object for Decimal {
     }
 }
 
-/// The attribute value, or why there is none.
+/// Converts to an attribute value, or returns why that is not possible.
 pub(crate) fn attribute_value(value: &Value) -> Result<AttributeValue, String> {
     if let Some(set) = value.downcast_object_ref::<Set>() {
         return set_value(&set.0);
@@ -86,7 +86,7 @@ fn number(value: &Value) -> Result<String, String> {
     }
 }
 
-/// A list or a map, with all in it.
+/// Converts a list or a map, with everything in it.
 fn write_json(document: &mut String, value: &Value) -> Result<(), String> {
     if let Some(Decimal(text)) = value.downcast_object_ref() {
         document.push_str(text);
@@ -153,7 +153,7 @@ fn write_text(document: &mut String, text: &Value) {
     document.push_str(&text.to_string());
 }
 
-/// A JSON document as a value; of its numbers every digit is kept.
+/// Converts a JSON document to a value. Numbers keep all their digits.
 pub(crate) fn from_json(document: serde_json::Value) -> Value {
     match document {
         serde_json::Value::Null => Value::from(()),
@@ -173,7 +173,7 @@ pub(crate) fn from_json(document: serde_json::Value) -> Value {
     }
 }
 
-/// A value in an error: short, whatever it is.
+/// Shortens a value for an error message.
 pub(crate) fn described(value: &Value) -> String {
     const MOST: usize = 40;
     match value.as_str() {

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{Field, Value};
 
-/// A DynamoDB item in the making: attributes with names.
+/// A DynamoDB item under construction: named attributes.
 ///
 /// ```
 /// use poolhook_plugin::{Item, Value, json};
@@ -25,7 +25,7 @@ use crate::{Field, Value};
 /// assert_eq!(item.get("email"), None);
 /// ```
 ///
-/// The host checks [DynamoDB's rules]: a name that comes twice, say, is
+/// The host checks [DynamoDB's rules]: a repeated name, for example, is the error
 /// `Item.RepeatedName`.
 ///
 /// [DynamoDB's rules]: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
@@ -57,7 +57,7 @@ impl Item {
         }
     }
 
-    /// The attribute of this name.
+    /// The value of the attribute with this name.
     pub fn get(&self, name: &str) -> Option<&Value> {
         get(&self.0, name)
     }
@@ -75,20 +75,20 @@ impl From<Item> for Vec<Field> {
 }
 
 impl Value {
-    /// N: an integer, or a number's text, whose digits are kept as they are
-    /// written: at most 38 significant ones.
+    /// N: an integer, or a number as text, which keeps its digits as written. DynamoDB
+    /// allows at most 38 significant digits.
     pub fn number(number: impl ToString) -> Self {
         Self::N(number.to_string())
     }
 
-    /// SS: repeated members go, the first stays. None without members, as DynamoDB
+    /// SS, without repeated members. `None` if there are no members, because DynamoDB
     /// has no empty set.
     pub fn text_set<T: Into<String>>(members: impl IntoIterator<Item = T>) -> Option<Self> {
         set(members.into_iter().map(Into::into), Self::Ss)
     }
 
-    /// NS, of integers or of numbers' texts: as [`Value::text_set`]. To the host `1`
-    /// and `1.0` are the same member, and both of them `Item.RepeatedSetMember`.
+    /// NS, of integers or numbers as text, like [`Value::text_set`]. To the host `1`
+    /// and `1.0` are the same member: having both is `Item.RepeatedSetMember`.
     pub fn number_set<T: ToString>(members: impl IntoIterator<Item = T>) -> Option<Self> {
         set(
             members.into_iter().map(|number| number.to_string()),
@@ -96,13 +96,13 @@ impl Value {
         )
     }
 
-    /// BS: as [`Value::text_set`].
+    /// BS, like [`Value::text_set`].
     pub fn byte_set<T: Into<Vec<u8>>>(members: impl IntoIterator<Item = T>) -> Option<Self> {
         set(members.into_iter().map(Into::into), Self::Bs)
     }
 
-    /// What serde makes of a value: M of a struct or map, L of a list, and scalars.
-    /// An error if it has no JSON form, such as a map whose keys are no text.
+    /// Serializes a value with serde: M from a struct or map, L from a list, and
+    /// scalars. An error if it has no JSON form, such as a map with keys of bytes.
     ///
     /// ```
     /// # use poolhook_plugin::{Item, Value};

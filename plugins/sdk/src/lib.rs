@@ -39,26 +39,26 @@
 //! # assert_eq!(mapped.get("seats"), Some(&Value::number(12)));
 //! ```
 //!
-//! `poolhook plugin build` makes a component of it.
+//! `poolhook plugin build` builds it as a component.
 //!
 //! # Settings
 //!
-//! The second argument is any type that serde can read. What the pool's
-//! `[settings]` hold that it cannot read is an error, which begins with
-//! `settings: `; so deny unknown fields. A published plugin must map a sample user
-//! without settings, so give each key a default. [`NoSettings`] is for a plugin
-//! that has none.
+//! The second argument is any type that serde can deserialize. `[settings]` of the
+//! pool that do not fit it are an error, which starts with `settings: `; so deny
+//! unknown fields. Publishing maps a sample user without settings unless the tenant
+//! uploads some, so give each key a default. A plugin without settings takes
+//! [`NoSettings`].
 //!
 //! # Errors
 //!
-//! An error is text for the platform engineer, and whatever displays as text will
-//! do: a `String`, a type of your own. The event then fails with `Plugin.Refused`.
-//! A panic traps: `Plugin.Trap`, without its message.
+//! An error is text for the platform engineer, of any type with `Display`: a
+//! `String`, or your own type. The event then fails with `Plugin.Refused`. A panic
+//! fails the event with `Plugin.Trap`, without the panic's message.
 //!
 //! # Tests
 //!
-//! All of this works natively, in `cargo test`: [`User::for_test`] makes a user,
-//! [`map`] maps as the host does, [`log`] prints to standard error.
+//! Everything works natively, in `cargo test`: [`User::for_test`] makes a user,
+//! [`map`] maps as the host does, and [`log`] prints to standard error.
 //!
 //! ```
 //! use poolhook_plugin::{Item, NoSettings, Outcome, User, Value, map};
@@ -99,7 +99,7 @@ pub mod bindings {
     wit_bindgen::generate!({
         path: "../../wit",
         world: "mapper",
-        // Tests compare what was mapped.
+        // Tests compare items.
         additional_derives: [PartialEq],
         pub_export_macro: true,
         export_macro_name: "export_mapper",
@@ -107,7 +107,7 @@ pub mod bindings {
     });
 }
 
-/// Makes a function the plugin's mapping: once in a crate, whose type is `cdylib`.
+/// Exports a function as the plugin's mapping. Use it once, in a `cdylib` crate.
 ///
 /// The function gets the user and the settings by reference:
 ///
@@ -149,7 +149,7 @@ pub fn map<S: DeserializeOwned, E: Display>(
     mapping(user, &settings).map_err(|error| error.to_string())
 }
 
-/// The settings of a plugin that has none: any key is an error.
+/// The settings of a plugin without settings: any key is an error.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NoSettings {}
@@ -160,12 +160,12 @@ impl Outcome {
         Self::Put(item.into())
     }
 
-    /// Writes nothing, for this reason. The event then counts as handled.
+    /// Writes nothing, for this reason. The event then succeeds.
     pub fn skip(reason: impl Into<String>) -> Self {
         Self::Skip(reason.into())
     }
 
-    /// An attribute of the item that is put: for tests.
+    /// For tests: the value of an attribute of the item.
     pub fn get(&self, name: &str) -> Option<&Value> {
         match self {
             Self::Put(fields) => item::get(fields, name),

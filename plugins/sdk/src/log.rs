@@ -1,31 +1,31 @@
-//! One line to the platform's log, marked as the plugin's. Keep personal data out
-//! of it. The bytes of an event's lines are limited (`limits.log-bytes`), and more
-//! of them end the event with `Plugin.LogLimit`.
+//! Each call writes one line to the platform's log, marked as the plugin's. Never
+//! log personal data. If an event's lines are longer than `limits.log-bytes` in all,
+//! the event fails with `Plugin.LogLimit`.
 //!
 //! Natively, in `cargo test`, a line goes to standard error.
 //!
 //! ```
-//! poolhook_plugin::log::warn("the plan is unknown: taken for free");
+//! poolhook_plugin::log::warn("unknown plan: using the plan free");
 //! ```
 
 use crate::bindings::poolhook::mapper::logging::{self, Level};
 
-/// For the plugin's author.
+/// Logs a line at level DEBUG.
 pub fn debug(message: &str) {
     line(Level::Debug, message);
 }
 
-/// Worth knowing.
+/// Logs a line at level INFO.
 pub fn info(message: &str) {
     line(Level::Info, message);
 }
 
-/// Looks wrong.
+/// Logs a line at level WARN.
 pub fn warn(message: &str) {
     line(Level::Warn, message);
 }
 
-/// Is wrong.
+/// Logs a line at level ERROR.
 pub fn error(message: &str) {
     line(Level::Error, message);
 }

@@ -1,4 +1,4 @@
-//! What a mapping asks of a user.
+//! Typed access to a user's attributes.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -8,12 +8,12 @@ use serde::de::DeserializeOwned;
 use crate::{Attribute, User};
 
 impl User {
-    /// The user attribute of this name, such as `email` or `custom:plan`.
+    /// The user attribute with this name, such as `email` or `custom:plan`.
     pub fn attribute(&self, name: &str) -> Option<&str> {
         get(&self.user_attributes, name)
     }
 
-    /// The entry of this name in what the app passed to `ConfirmSignUp`.
+    /// The entry with this name in the client metadata of `ConfirmSignUp`.
     pub fn metadata(&self, name: &str) -> Option<&str> {
         get(&self.client_metadata, name)
     }
@@ -24,7 +24,7 @@ impl User {
     }
 
     /// The user attribute as a whole number of at most `digits` ASCII digits, 19 at
-    /// most. Leading zeros go. The error is `<name> is not a whole number: <value>`.
+    /// most. Leading zeros are allowed. The error is `<name> is not a whole number: <value>`.
     ///
     /// ```
     /// # use poolhook_plugin::User;
@@ -40,14 +40,14 @@ impl User {
         let Some(value) = self.attribute(name) else {
             return Ok(None);
         };
-        // `parse` alone would take a plus sign.
+        // `parse` alone would accept a plus sign.
         let whole = value.len() <= digits && value.bytes().all(|byte| byte.is_ascii_digit());
         let number = value.parse().ok().filter(|_| whole);
         let number = number.ok_or_else(|| format!("{name} is not a whole number: {value}"))?;
         Ok(Some(number))
     }
 
-    /// The user attribute as any type that text is parsed into. The error is
+    /// The user attribute, parsed as any type with `FromStr`. The error is
     /// `<name>: <the type's error>: <value>`.
     ///
     /// ```
@@ -86,8 +86,8 @@ impl User {
         self.attribute(name).map(parse).transpose()
     }
 
-    /// The user attribute's parts between separators, without the empty ones; no
-    /// part where there is no such attribute.
+    /// The non-empty parts of the user attribute between separators. There are none if
+    /// the user does not have the attribute.
     ///
     /// ```
     /// # use poolhook_plugin::User;
@@ -116,14 +116,14 @@ impl User {
         }
     }
 
-    /// The same user with one more attribute: for tests.
+    /// For tests: the same user with one more attribute.
     #[must_use]
     pub fn with_attribute(mut self, name: &str, value: &str) -> Self {
         add(&mut self.user_attributes, name, value);
         self
     }
 
-    /// The same user with one more entry of client metadata: for tests.
+    /// For tests: the same user with one more entry of client metadata.
     #[must_use]
     pub fn with_metadata(mut self, name: &str, value: &str) -> Self {
         add(&mut self.client_metadata, name, value);
@@ -137,7 +137,7 @@ fn get<'a>(attributes: &'a [Attribute], name: &str) -> Option<&'a str> {
     Some(&found.value)
 }
 
-/// As from the host: each name once, and sorted.
+/// As the host passes them: sorted, with unique names.
 fn add(attributes: &mut Vec<Attribute>, name: &str, value: &str) {
     attributes.retain(|attribute| attribute.name != name);
     attributes.push(Attribute {
