@@ -1,6 +1,6 @@
-//! Digests, a type for each algorithm: SHA-256 of components and events, which
-//! other tools compute too; BLAKE3 of machine code, which an event may wait for and
-//! which takes a third of the time.
+//! Digests, with a type for each algorithm. Components and events have SHA-256
+//! digests, which other tools can compute too. Machine code has BLAKE3 digests, in a
+//! third of the time, because an event may wait for them.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -14,7 +14,7 @@ use sha2::Digest as _;
 #[error("a digest has 64 lower-case hexadecimal digits")]
 pub struct BadDigest;
 
-/// A type of 256 bits, whose text is 64 lower-case hexadecimal digits.
+/// Defines a digest type of 256 bits, whose text is 64 lower-case hexadecimal digits.
 macro_rules! digest {
     ($name:ident, $doc:literal) => {
         #[doc = $doc]
@@ -79,7 +79,7 @@ impl Blake3 {
         Self(blake3::hash(bytes).into())
     }
 
-    /// The digest of everything that a reader gives, and its size in bytes.
+    /// The digest of everything in a reader, and its size in bytes.
     pub fn of_reader(from: impl Read) -> io::Result<(Self, u64)> {
         let mut hasher = blake3::Hasher::new();
         hasher.update_reader(from)?;
@@ -87,7 +87,7 @@ impl Blake3 {
     }
 }
 
-/// The BLAKE3 digest of bytes that come in pieces.
+/// Computes the BLAKE3 digest of bytes that arrive in pieces.
 #[derive(Debug, Default)]
 pub(crate) struct Blake3Hasher(blake3::Hasher);
 

@@ -82,9 +82,9 @@ pub struct Plugin {
 /// The result of one run.
 #[derive(Debug)]
 pub struct Run {
-    /// The plugin's answer, or why there is none.
+    /// The plugin's answer, or why the run failed.
     pub mapping: Result<Mapping, PluginError>,
-    /// The fuel it used.
+    /// The fuel that the run used.
     pub fuel: u64,
     /// The plugin's linear memory at the end of the run, in bytes. Memory never
     /// shrinks, so this is also its peak.

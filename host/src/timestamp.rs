@@ -1,4 +1,4 @@
-//! Instants, in milliseconds and as text.
+//! Timestamps, in milliseconds and as text.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// An instant from 1970 to 9999, in milliseconds. Its text is RFC 3339 in UTC,
-/// always of the same length, so that texts sort as the instants do.
+/// A timestamp from 1970 to 9999, in milliseconds. Its text is RFC 3339 in UTC and
+/// always has the same length, so texts sort in order of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Timestamp(u64);
 
 impl Timestamp {
-    /// Milliseconds since 1970.
+    /// Milliseconds since 1970-01-01T00:00:00Z.
     pub fn as_millis(self) -> u64 {
         self.0
     }
@@ -73,7 +73,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// The text is no instant.
+/// The text is not a timestamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an instant is written as in RFC 3339, such as 2026-11-23T09:06:52.045Z")]
 pub struct BadTimestamp;

@@ -1,13 +1,13 @@
 //! Memory for one event: the global allocator of a plugin that depends on this crate.
 //!
 //! The instance ends with the event, so nothing is freed. The memory is part of the
-//! module's own: to ask the host for more would cost more than the mapping.
+//! module's data, because growing the memory costs more than the mapping itself.
 #![cfg(target_arch = "wasm32")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::{Cell, UnsafeCell};
 
-/// Enough for most users. What does not fit comes from the system, as ever.
+/// Enough for most users. Allocations that do not fit use the system's allocator.
 const BYTES: usize = 24 << 10;
 
 #[global_allocator]
@@ -24,8 +24,8 @@ struct Heap {
 // SAFETY: a component has one thread.
 unsafe impl Sync for Heap {}
 
-// SAFETY: each piece begins where the last one ended, and lies in the room; what
-// has no place there comes from the system.
+// SAFETY: each allocation starts where the last one ended and lies inside `room`;
+// allocations that do not fit are the system allocator's.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let room = self.room.get().cast::<u8>();
@@ -36,7 +36,7 @@ unsafe impl GlobalAlloc for Heap {
                 self.used.set(end);
                 room.wrapping_add(begin)
             }
-            // SAFETY: the caller's promises are the same.
+            // SAFETY: the caller upholds the same contract.
             _ => unsafe { System.alloc(layout) },
         }
     }
@@ -44,7 +44,7 @@ unsafe impl GlobalAlloc for Heap {
     unsafe fn dealloc(&self, piece: *mut u8, layout: Layout) {
         let room = self.room.get().cast::<u8>();
         if !(room..room.wrapping_add(BYTES)).contains(&piece) {
-            // SAFETY: it is not in the room, so it came from the system.
+            // SAFETY: it is outside `room`, so the system's allocator returned it.
             unsafe { System.dealloc(piece, layout) }
         }
     }

@@ -1,4 +1,4 @@
-//! `poolhook plugin check`: what publishing would say.
+//! `poolhook plugin check`: checks a component as publishing does.
 
 use std::io::{self, Write as _};
 use std::time::SystemTime;
@@ -12,7 +12,7 @@ use super::publish::compiling;
 use crate::Exit;
 use crate::options::{Component, Config, bytes, checker};
 
-/// Check a component as publishing would, and write nothing.
+/// Check a component as publishing does, without writing anything.
 ///
 /// It must be a component of the world poolhook:mapper/mapper@0.1.0, import
 /// nothing else, compile within the limits of host.toml, and map a sample user
@@ -63,7 +63,7 @@ impl Options {
     }
 }
 
-/// What a check found, for people.
+/// The result of a check, as text.
 pub(super) fn checked_text(checked: &Checked) -> String {
     let sample = &checked.sample;
     let mapped = match &sample.item {
