@@ -39,7 +39,7 @@ pub struct PoolConfig {
     /// The trigger sources that write an item; other events are skipped.
     pub triggers: Vec<TriggerSource>,
     /// How an item is written if the table already has its key.
-    pub write: Write,
+    pub write: WriteMode,
     /// The mapping plugin.
     pub plugin: PluginRef,
     /// The settings that the plugin receives.
@@ -76,7 +76,7 @@ pub struct Table {
 /// How an item is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Write {
+pub enum WriteMode {
     /// Write only if no item has the key. The first write wins, so writing is idempotent.
     Create,
     /// Write with a plain `PutItem`. The last write wins.
@@ -176,7 +176,7 @@ impl PoolConfig {
                 .into_iter()
                 .map(|t| t.0)
                 .collect(),
-            write: write.unwrap_or(Write::Create),
+            write: write.unwrap_or(WriteMode::Create),
             plugin: plugin.unwrap_or_default(),
             settings: settings.unwrap_or_default(),
             limits: limits.unwrap_or_default().into(),
@@ -213,7 +213,7 @@ struct RawPool {
     region: Option<Region>,
     key: Option<RawKey>,
     triggers: Option<Vec<Trigger>>,
-    write: Option<Write>,
+    write: Option<WriteMode>,
     plugin: Option<PluginRef>,
     settings: Option<Settings>,
     limits: Option<RawLimits>,

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use tokio::time::Instant;
 
-use crate::config::{PluginRef, PoolConfig, Write};
+use crate::config::{PluginRef, PoolConfig, WriteMode};
 use crate::digest::Sha256;
 use crate::event::PostConfirmation;
 
@@ -32,7 +32,7 @@ pub struct User<'a> {
     /// The component to map with instead of the one that the pool's config names.
     pub component: Option<Sha256>,
     /// How to write, if not as the pool's config says.
-    pub write: Option<Write>,
+    pub write: Option<WriteMode>,
 }
 
 impl<'a> User<'a> {

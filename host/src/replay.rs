@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::blobs::Key;
-use crate::config::Write;
+use crate::config::WriteMode;
 use crate::dead_letters::{DeadLetter, DeadLetterError, DeadLetters};
 use crate::event::PostConfirmation;
 use crate::failure::Class;
@@ -87,7 +87,7 @@ pub async fn replay(
         Ok(event) => {
             let user = User {
                 component: letter.component.filter(|_| how.recorded),
-                write: (!how.overwrite).then_some(Write::Create),
+                write: (!how.overwrite).then_some(WriteMode::Create),
                 ..User::new(&event, letter.received.into(), Instant::now() + TIME)
             };
             host.put(&user).await

@@ -11,7 +11,7 @@ use std::pin::Pin;
 
 use tokio::time::Instant;
 
-use crate::config::{Table, Write};
+use crate::config::{Table, WriteMode};
 use crate::item::Item;
 
 /// A call of a store. Its future is large, so it is on the heap.
@@ -21,14 +21,14 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> +
 pub trait ItemStore: Send + Sync {
     /// Puts an item, which has the table's partition key, by the deadline `until`.
     ///
-    /// [`Write::Create`] does not replace an item that has the key; [`Write::Replace`]
+    /// [`WriteMode::Create`] does not replace an item that has the key; [`WriteMode::Replace`]
     /// does. Either way, the table then has exactly one item with the key. If the call
     /// fails, that may be this item; putting it again is safe.
     fn put<'a>(
         &'a self,
         table: &'a Table,
         item: &'a Item,
-        write: Write,
+        write: WriteMode,
         until: Instant,
     ) -> BoxFuture<'a, Put>;
 }

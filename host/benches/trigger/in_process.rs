@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use poolhook::blobs::dir::Dir;
-use poolhook::config::{PluginName, PluginRef, Table, Write};
+use poolhook::config::{PluginName, PluginRef, Table, WriteMode};
 use poolhook::event::{PostConfirmation, UserPoolId};
 use poolhook::host::{Host, Outcome};
 use poolhook::item::Item;
@@ -218,7 +218,7 @@ pub(crate) fn handle(
 pub(crate) struct Nowhere;
 
 impl ItemStore for Nowhere {
-    fn put<'a>(&'a self, _: &'a Table, _: &'a Item, _: Write, _: Until) -> BoxFuture<'a, Put> {
+    fn put<'a>(&'a self, _: &'a Table, _: &'a Item, _: WriteMode, _: Until) -> BoxFuture<'a, Put> {
         Box::pin(async { Ok(Put::Written) })
     }
 }

@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{BoxFuture, Existing, ItemStore, Put, StoreError};
 use crate::aws::SdkConfig;
-use crate::config::{Table, Write};
+use crate::config::{Table, WriteMode};
 use crate::item::{AttributeValue, Item, Number};
 
 /// By default, the SDK waits for an answer without a limit. After this time, a retry is
@@ -74,7 +74,7 @@ impl ItemStore for DynamoDb {
         &'a self,
         table: &'a Table,
         item: &'a Item,
-        write: Write,
+        write: WriteMode,
         until: Instant,
     ) -> BoxFuture<'a, Put> {
         let attributes = item.attributes().iter();
@@ -87,7 +87,7 @@ impl ItemStore for DynamoDb {
                     .map(|(name, value)| (name.clone(), sdk(value)))
                     .collect(),
             ));
-        if write == Write::Create {
+        if write == WriteMode::Create {
             request = request
                 .condition_expression("attribute_not_exists(#key)")
                 .expression_attribute_names("#key", &table.partition_key)

@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 use tokio::time::Instant;
 
 use super::{BoxFuture, Existing, ItemReader, ItemStore, Keys, Put, StoreError};
-use crate::config::{Table, Write};
+use crate::config::{Table, WriteMode};
 use crate::item::{AttributeValue, Item};
 
 const SCHEMA: &str = "
@@ -95,15 +95,15 @@ impl Sqlite {
 }
 
 impl Sqlite {
-    fn put_now(&self, table: &Table, item: &Item, write: Write) -> Result<Put, StoreError> {
+    fn put_now(&self, table: &Table, item: &Item, write: WriteMode) -> Result<Put, StoreError> {
         let key = key(table, item)?;
         let item = serde_json::to_string(item).map_err(unavailable)?;
         let statement = match write {
-            Write::Create => {
+            WriteMode::Create => {
                 "insert into items (region, table_name, key, item) values (?, ?, ?, ?)
                  on conflict do nothing"
             }
-            Write::Replace => {
+            WriteMode::Replace => {
                 "insert or replace into items (region, table_name, key, item) values (?, ?, ?, ?)"
             }
         };
@@ -155,7 +155,7 @@ impl ItemStore for Sqlite {
         &'a self,
         table: &'a Table,
         item: &'a Item,
-        write: Write,
+        write: WriteMode,
         _: Instant,
     ) -> BoxFuture<'a, Put> {
         Box::pin(async move { self.put_now(table, item, write) })

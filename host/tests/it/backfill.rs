@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use poolhook::aws::SdkConfig;
 use poolhook::cognito::UserPool;
-use poolhook::config::Write;
+use poolhook::config::WriteMode;
 use poolhook::event::{PostConfirmation, TriggerSource, UserPoolId};
 use poolhook::item::{AttributeValue, Item};
 use poolhook::store::ItemStore as _;
@@ -168,7 +168,7 @@ fn a_hundred_thousand_users_stream_through_flat_memory() {
             let item = Item::new([("id".to_owned(), id), ("email".to_owned(), email)]).unwrap();
             let until = tokio::time::Instant::now() + Duration::from_secs(9);
             store
-                .put(&table, &item, Write::Create, until)
+                .put(&table, &item, WriteMode::Create, until)
                 .await
                 .unwrap();
         }
@@ -451,7 +451,7 @@ fn put(store: &Sqlite, table: &str, id: &str, email: &str) {
     let item = Item::new(item).unwrap();
     let until = tokio::time::Instant::now() + Duration::from_secs(9);
     let table = crate::stores::table("ap-northeast-1", table);
-    block_on(store.put(&table, &item, Write::Replace, until)).unwrap();
+    block_on(store.put(&table, &item, WriteMode::Replace, until)).unwrap();
 }
 
 #[test]

@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue as Sdk, BillingMode, KeySchemaElement, KeyType,
     ScalarAttributeType,
 };
-use poolhook::config::{Table, TableName, Write};
+use poolhook::config::{Table, TableName, WriteMode};
 use poolhook::item::{AttributeValue, Item, ItemError, MAX_ITEM_BYTES, Number};
 use poolhook::store::dynamodb::DynamoDb;
 use poolhook::store::sqlite::Sqlite;
@@ -65,7 +65,7 @@ async fn dynamodb_conforms(url: &str, regions: &[&str], tells: bool) {
 
     let ada = item([("id", text("ada"))]);
     let failure = async |table: &Table| {
-        let put = store.put(table, &ada, Write::Create, soon()).await;
+        let put = store.put(table, &ada, WriteMode::Create, soon()).await;
         put.unwrap_err().name()
     };
     assert_eq!(failure(&table(VIRGINIA, "Nobody")).await, "Store.NoTable");
@@ -95,25 +95,25 @@ async fn conforms(
     let first = item([("id", text("ada")), ("email", text("ada@example.com"))]);
     let second = item([("id", text("ada")), ("name", text("Ada"))]);
 
-    assert_eq!(put(&user, &first, Write::Create).await, Put::Written);
+    assert_eq!(put(&user, &first, WriteMode::Create).await, Put::Written);
     assert_eq!(
-        put(&user, &first, Write::Create).await,
+        put(&user, &first, WriteMode::Create).await,
         there(Existing::Same)
     );
     let differing = ["email", "name"].map(str::to_owned).to_vec();
     assert_eq!(
-        put(&user, &second, Write::Create).await,
+        put(&user, &second, WriteMode::Create).await,
         there(Existing::Different(differing))
     );
     assert_eq!(items(&user).await, [json(&first)]);
-    assert_eq!(put(&user, &second, Write::Replace).await, Put::Written);
+    assert_eq!(put(&user, &second, WriteMode::Replace).await, Put::Written);
     assert_eq!(items(&user).await, [json(&second)]);
 
     let mut elsewhere = vec![table(regions[0], "Customer")];
     elsewhere.extend(regions[1..].iter().map(|region| table(region, "User")));
     for other in &elsewhere {
         assert_eq!(items(other).await, [] as [Value; 0]);
-        assert_eq!(put(other, &first, Write::Create).await, Put::Written);
+        assert_eq!(put(other, &first, WriteMode::Create).await, Put::Written);
         assert_eq!(items(other).await, [json(&first)]);
     }
     assert_eq!(items(&user).await, [json(&second)]);
@@ -121,11 +121,11 @@ async fn conforms(
     let customer = &elsewhere[0];
     let everything = everything();
     assert_eq!(
-        put(customer, &everything, Write::Replace).await,
+        put(customer, &everything, WriteMode::Replace).await,
         Put::Written
     );
     assert_eq!(
-        put(customer, &everything, Write::Create).await,
+        put(customer, &everything, WriteMode::Create).await,
         there(Existing::Same)
     );
     let kept = items(customer).await;
@@ -214,7 +214,7 @@ fn a_dead_endpoint_fails_in_time() {
             let store = DynamoDb::new(&config(&url).load().await);
             let until = tokio::time::Instant::now() + Duration::from_secs(3);
             store
-                .put(&table(VIRGINIA, "User"), &item, Write::Create, until)
+                .put(&table(VIRGINIA, "User"), &item, WriteMode::Create, until)
                 .await
         });
         assert!(

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use poolhook::cognito::{CognitoError, Page, PoolUser, UserPool};
-use poolhook::config::Write;
+use poolhook::config::WriteMode;
 use poolhook::host::{Failure, Host, User};
 use poolhook::report::Report;
 use poolhook::store::StoreError;
@@ -162,7 +162,7 @@ impl Walk {
             tasks.spawn(async move {
                 let report = host
                     .put(&User {
-                        write: Some(Write::Create),
+                        write: Some(WriteMode::Create),
                         ..User::new(&user.event, user.created, Instant::now() + TIME)
                     })
                     .await;

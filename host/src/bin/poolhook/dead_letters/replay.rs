@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use poolhook::blobs::Key;
-use poolhook::config::{Table, Write};
+use poolhook::config::{Table, WriteMode};
 use poolhook::dead_letters::DeadLetters;
 use poolhook::host::{Host, Outcome};
 use poolhook::item::Item;
@@ -190,7 +190,13 @@ fn as_json(key: &Key, replayed: &Replayed) -> Option<Value> {
 struct DryRunStore;
 
 impl ItemStore for DryRunStore {
-    fn put<'a>(&'a self, _: &'a Table, _: &'a Item, _: Write, _: Instant) -> BoxFuture<'a, Put> {
+    fn put<'a>(
+        &'a self,
+        _: &'a Table,
+        _: &'a Item,
+        _: WriteMode,
+        _: Instant,
+    ) -> BoxFuture<'a, Put> {
         Box::pin(async { Ok(Put::Written) })
     }
 }

@@ -10,7 +10,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use poolhook::aws;
 use poolhook::cognito::{PoolUser, UserPool};
-use poolhook::config::{PoolConfig, Table, Write};
+use poolhook::config::{PoolConfig, Table, WriteMode};
 use poolhook::event::UserPoolId;
 use poolhook::host::{Host, Outcome};
 use poolhook::item::Item;
@@ -144,13 +144,13 @@ impl ItemStore for Look {
         &'a self,
         table: &'a Table,
         item: &'a Item,
-        _: Write,
+        _: WriteMode,
         until: Instant,
     ) -> BoxFuture<'a, Put> {
         Box::pin(async move {
             match self.store.compare(table, item, until).await? {
                 Some(existing) => Ok(Put::AlreadyThere(existing)),
-                None if self.write => self.store.put(table, item, Write::Create, until).await,
+                None if self.write => self.store.put(table, item, WriteMode::Create, until).await,
                 None => Ok(Put::Written),
             }
         })
