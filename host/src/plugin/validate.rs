@@ -11,6 +11,11 @@ pub(super) fn validate(component: &[u8]) -> Result<(), PluginError> {
     if Parser::is_core_wasm(component) {
         return Err(not_a_component("it is a core module".to_owned()));
     }
+    // The validator's error for other bytes is a dump of several lines.
+    if !Parser::is_component(component) {
+        let reason = "it does not start with the header of a component";
+        return Err(not_a_component(reason.to_owned()));
+    }
     if validate_with(engine::allowed(), component).is_ok() {
         return Ok(());
     }
