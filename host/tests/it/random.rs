@@ -25,8 +25,8 @@ use crate::releases::leb;
 use crate::servers;
 use crate::support::{Place, block_on, event, tests};
 
-/// poolhook answers within 4 s; the rest is for a slow machine.
-const IN_TIME: Duration = Duration::from_millis(4500);
+/// The default `deadline-ms`.
+const DEADLINE: Duration = Duration::from_secs(4);
 /// The memory of the smallest Lambda function.
 const MEMORY_BYTES: u64 = 128 << 20;
 
@@ -93,6 +93,7 @@ fn random_components_are_accepted_or_rejected_and_their_events_answered() {
         place.configure(&pool(*number), &config);
     }
     let lambda = Lambda::start(&place, ministack.url());
+    let mut longest = Duration::ZERO;
     for number in &live {
         for user in ["ada", "zoe"] {
             let mut event: Value = serde_json::from_slice(&event("confirm-sign-up")).unwrap();
@@ -100,12 +101,10 @@ fn random_components_are_accepted_or_rejected_and_their_events_answered() {
             event["userName"] = format!("{user}-{number}").into();
             let began = Instant::now();
             let answer = lambda.invoke(event.to_string().into_bytes());
+            let took = began.elapsed();
             assert_eq!(answer.kind, "response", "{number} {user}");
-            assert!(
-                began.elapsed() < IN_TIME,
-                "{number} {user}: {:?}",
-                began.elapsed()
-            );
+            assert!(took < DEADLINE, "{number} {user}: {took:?}");
+            longest = longest.max(took);
         }
     }
     let peak = lambda.peak_bytes();
@@ -120,7 +119,7 @@ fn random_components_are_accepted_or_rejected_and_their_events_answered() {
     };
     let ends: Vec<_> = lines.iter().map(end).collect();
     eprintln!(
-        "{:?}, peak {peak} bytes",
+        "{:?}, peak {peak} bytes, longest {longest:?}",
         tally(&mut ends.iter().map(String::as_str))
     );
     assert_eq!(ends.len(), 2 * live.len());
