@@ -1,7 +1,12 @@
-//! The configuration that the clients of all AWS services share.
+//! What the clients of all AWS services share: the environment's configuration, their
+//! set-up, and the codes by which AWS denies access.
 
-use aws_config::BehaviorVersion;
+use std::time::Duration;
+
 pub use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region};
 
 /// Loads region, credentials, endpoints (`AWS_ENDPOINT_URL`, or one service's own,
 /// such as `AWS_ENDPOINT_URL_S3`) and the rest from where the AWS CLI reads them.
@@ -10,4 +15,44 @@ pub use aws_config::SdkConfig;
 /// Each client sets its own timeouts and retries.
 pub async fn config() -> SdkConfig {
     aws_config::load_defaults(BehaviorVersion::latest()).await
+}
+
+/// How long a client waits, and how often it retries. By default, the SDKs wait for an
+/// answer without a limit.
+pub(crate) struct Limits {
+    /// For a connection.
+    pub(crate) connect: Duration,
+    /// For an answer to one attempt, the connection included.
+    pub(crate) attempt: Duration,
+    /// The attempts and their backoff.
+    pub(crate) retries: RetryConfig,
+}
+
+/// The configuration of one client. `region` replaces the shared one.
+pub(crate) fn client_config(shared: &SdkConfig, limits: Limits, region: Option<&str>) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(limits.connect)
+        .operation_attempt_timeout(limits.attempt);
+    let config = shared
+        .to_builder()
+        .timeout_config(timeouts.build())
+        .retry_config(limits.retries);
+    match region {
+        Some(region) => config.region(Region::new(region.to_owned())).build(),
+        None => config.build(),
+    }
+}
+
+/// Whether a service of AWS's JSON protocol denies access with this error code: the
+/// credentials are missing or invalid, or do not have the permission.
+pub(crate) fn denies_access(code: &str) -> bool {
+    matches!(
+        code,
+        "AccessDeniedException"
+            | "ExpiredTokenException"
+            | "InvalidSignatureException"
+            | "MissingAuthenticationTokenException"
+            | "NotAuthorizedException"
+            | "UnrecognizedClientException"
+    )
 }

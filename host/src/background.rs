@@ -56,7 +56,7 @@ impl Background {
         let all = async {
             let next = || poll_fn(|context| self.running().tasks.poll_join_next(context));
             while let Some(ended) = next().await {
-                self.running().keep(ended);
+                self.running().collect(ended);
             }
         };
         let _ = timeout(at_most, all).await;
@@ -70,12 +70,12 @@ impl Background {
 impl Running {
     fn reap(&mut self) {
         while let Some(ended) = self.tasks.try_join_next() {
-            self.keep(ended);
+            self.collect(ended);
         }
     }
 
     /// A task that panicked returned no notice.
-    fn keep(&mut self, ended: Result<Option<Notice>, JoinError>) {
+    fn collect(&mut self, ended: Result<Option<Notice>, JoinError>) {
         let told = ended.ok().flatten();
         let room = self.notices.len() < MAX_NOTICES;
         self.notices.extend(told.filter(|_| room));

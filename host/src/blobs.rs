@@ -3,7 +3,7 @@
 //! holds for both (`host/tests/it/blobs.rs`).
 
 pub mod dir;
-mod places;
+mod location;
 pub mod s3;
 
 use std::error::Error;
@@ -12,7 +12,7 @@ use std::io::{self, Write};
 use std::pin::Pin;
 
 use crate::timestamp::Timestamp;
-pub use places::{BadLocation, Location, Places};
+pub use location::{BadLocation, Location, Locations};
 
 /// A call of [`Blobs`], on its way.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, BlobError>> + Send + 'a>>;
@@ -168,7 +168,8 @@ pub struct Listed {
 }
 
 /// Why a blob could not be read or written.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, strum::IntoStaticStr)]
+#[strum(prefix = "Blobs.")]
 pub enum BlobError {
     /// Larger than the caller's limit.
     #[error("{address} has {bytes} bytes; at most {max_bytes} are read")]
@@ -207,12 +208,7 @@ pub enum BlobError {
 impl BlobError {
     /// The error's name, for logs and callers.
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::TooLarge { .. } => "Blobs.TooLarge",
-            Self::AccessDenied { .. } => "Blobs.AccessDenied",
-            Self::NoBucket { .. } => "Blobs.NoBucket",
-            Self::Unavailable { .. } => "Blobs.Unavailable",
-        }
+        self.into()
     }
 
     /// Whether the same call may well succeed later, without a fix by hand.

@@ -13,12 +13,12 @@ use crate::timestamp::Timestamp;
 
 /// Values by key. When the budget is spent, the least useful values are evicted.
 pub(crate) struct Cache<K, V> {
-    kept: QuickCache<K, Arc<Kept<V>>, Bytes>,
+    values: QuickCache<K, Arc<Cached<V>>, Bytes>,
     time_to_live: Duration,
 }
 
 /// A cached value, its weight, and when it was last checked.
-pub(crate) struct Kept<V> {
+pub(crate) struct Cached<V> {
     pub(crate) value: V,
     bytes: u64,
     /// When its last refresh was claimed, or else when it was loaded, in Unix milliseconds.
@@ -29,9 +29,9 @@ pub(crate) struct Kept<V> {
 #[derive(Clone)]
 struct Bytes;
 
-impl<K, V> Weighter<K, Arc<Kept<V>>> for Bytes {
-    fn weight(&self, _: &K, kept: &Arc<Kept<V>>) -> u64 {
-        kept.bytes
+impl<K, V> Weighter<K, Arc<Cached<V>>> for Bytes {
+    fn weight(&self, _: &K, cached: &Arc<Cached<V>>) -> u64 {
+        cached.bytes
     }
 }
 
@@ -45,7 +45,7 @@ impl<K: Clone + Eq + Hash, V> Cache<K, V> {
             .estimated_items_capacity(items.min(100_000))
             .weight_capacity(max_bytes)
             .build();
-        let kept = match options {
+        let values = match options {
             Ok(options) => QuickCache::with_options(
                 options,
                 Bytes,
@@ -55,7 +55,10 @@ impl<K: Clone + Eq + Hash, V> Cache<K, V> {
             // Unreachable: all required options are set above.
             Err(_) => QuickCache::with_weighter(items.min(100_000), max_bytes, Bytes),
         };
-        Self { kept, time_to_live }
+        Self {
+            values,
+            time_to_live,
+        }
     }
 
     /// Returns the value; if it is not cached, loads it once for all concurrent
@@ -64,33 +67,33 @@ impl<K: Clone + Eq + Hash, V> Cache<K, V> {
         &self,
         key: &K,
         load: impl FnOnce() -> F,
-    ) -> Result<Arc<Kept<V>>, E> {
-        if let Some(kept) = self.kept.get(key) {
-            return Ok(kept);
+    ) -> Result<Arc<Cached<V>>, E> {
+        if let Some(cached) = self.values.get(key) {
+            return Ok(cached);
         }
         // On the heap, because it is large and an event seldom needs it.
         let load = Box::pin(load());
-        let load = async { load.await.map(Kept::new) };
-        Box::pin(self.kept.get_or_insert_async(key, load)).await
+        let load = async { load.await.map(Cached::new) };
+        Box::pin(self.values.get_or_insert_async(key, load)).await
     }
 
     /// Returns the value if it is cached.
-    pub(crate) fn peek(&self, key: &K) -> Option<Arc<Kept<V>>> {
-        self.kept.peek(key)
+    pub(crate) fn peek(&self, key: &K) -> Option<Arc<Cached<V>>> {
+        self.values.peek(key)
     }
 
     /// Returns true to one caller per TTL, once the value's TTL is over; that caller
     /// must refresh the value.
     pub(crate) fn claim_refresh(&self, key: &K) -> bool {
-        let Some(kept) = self.kept.peek(key) else {
+        let Some(cached) = self.values.peek(key) else {
             return false;
         };
         let now = now();
-        let checked = kept.checked.load(Ordering::Relaxed);
+        let checked = cached.checked.load(Ordering::Relaxed);
         let age = now.checked_sub(checked).map(Duration::from_millis);
         // A clock that went backwards also causes a refresh.
         age.is_none_or(|age| age >= self.time_to_live)
-            && kept
+            && cached
                 .checked
                 .compare_exchange(checked, now, Ordering::Relaxed, Ordering::Relaxed)
                 .is_ok()
@@ -98,15 +101,15 @@ impl<K: Clone + Eq + Hash, V> Cache<K, V> {
 
     /// Inserts a newer value, with its weight in bytes.
     pub(crate) fn replace(&self, key: &K, (value, bytes): (V, u64)) {
-        self.kept.insert(key.clone(), Kept::new((value, bytes)));
+        self.values.insert(key.clone(), Cached::new((value, bytes)));
     }
 
     pub(crate) fn remove(&self, key: &K) {
-        self.kept.remove(key);
+        self.values.remove(key);
     }
 }
 
-impl<V> Kept<V> {
+impl<V> Cached<V> {
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }

@@ -5,12 +5,10 @@ use std::time::{Duration, SystemTime};
 
 use aws_sdk_cognitoidentityprovider::Client;
 use aws_sdk_cognitoidentityprovider::config::retry::RetryConfig;
-use aws_sdk_cognitoidentityprovider::config::timeout::TimeoutConfig;
-use aws_sdk_cognitoidentityprovider::config::{Builder, Region};
 use aws_sdk_cognitoidentityprovider::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cognitoidentityprovider::types::{UserStatusType, UserType};
 
-use crate::aws::SdkConfig;
+use crate::aws::{self, Limits, SdkConfig};
 use crate::event::{PostConfirmation, TriggerSource, UserPoolId};
 
 /// The most users that `ListUsers` returns.
@@ -58,19 +56,16 @@ pub struct PoolUser {
 impl UserPool {
     /// The pool with this id, in its region.
     pub fn new(shared: &SdkConfig, id: &UserPoolId) -> Self {
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT)
-            .operation_attempt_timeout(ATTEMPT);
-        let retries = RetryConfig::adaptive()
-            .with_max_attempts(ATTEMPTS)
-            .with_initial_backoff(FIRST_BACKOFF)
-            .with_max_backoff(LAST_BACKOFF);
-        let config = Builder::from(shared)
-            .region(Region::new(id.region().to_owned()))
-            .timeout_config(timeouts.build())
-            .retry_config(retries);
+        let limits = Limits {
+            connect: CONNECT,
+            attempt: ATTEMPT,
+            retries: RetryConfig::adaptive()
+                .with_max_attempts(ATTEMPTS)
+                .with_initial_backoff(FIRST_BACKOFF)
+                .with_max_backoff(LAST_BACKOFF),
+        };
         Self {
-            client: Client::from_conf(config.build()),
+            client: Client::new(&aws::client_config(shared, limits, Some(id.region()))),
             id: id.clone(),
         }
     }
@@ -153,12 +148,9 @@ impl UserPool {
         let (pool, code) = (self.id.clone(), code.unwrap_or_default().to_owned());
         match code.as_str() {
             "ResourceNotFoundException" => CognitoError::NoPool { pool },
-            "AccessDeniedException"
-            | "ExpiredTokenException"
-            | "InvalidSignatureException"
-            | "MissingAuthenticationTokenException"
-            | "NotAuthorizedException"
-            | "UnrecognizedClientException" => CognitoError::AccessDenied { pool, action, code },
+            denied if aws::denies_access(denied) => {
+                CognitoError::AccessDenied { pool, action, code }
+            }
             "LimitExceededException" | "ThrottlingException" | "TooManyRequestsException" => {
                 CognitoError::Throttled { pool, code }
             }
@@ -170,7 +162,8 @@ impl UserPool {
 }
 
 /// Why a pool's users cannot be listed. No text contains a user's data.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, strum::IntoStaticStr)]
+#[strum(prefix = "Cognito.")]
 #[allow(missing_docs, reason = "the texts and the names say it")]
 pub enum CognitoError {
     /// The pool does not exist.
@@ -200,13 +193,6 @@ pub enum CognitoError {
 impl CognitoError {
     /// The error's name, for logs and callers.
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::NoPool { .. } => "Cognito.NoPool",
-            Self::AccessDenied { .. } => "Cognito.AccessDenied",
-            Self::Throttled { .. } => "Cognito.Throttled",
-            Self::BadToken => "Cognito.BadToken",
-            Self::Malformed => "Cognito.Malformed",
-            Self::Unavailable(_) => "Cognito.Unavailable",
-        }
+        self.into()
     }
 }

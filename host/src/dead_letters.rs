@@ -111,31 +111,39 @@ impl DeadLetters {
     ///
     /// If the first write is slow, a second, hedged one starts, so that a request that
     /// hangs loses no event.
-    pub async fn keep(&self, pool: &UserPoolId, letter: &DeadLetter) -> Result<(), BlobError> {
-        let mut first = pin!(self.try_to_keep(pool, letter));
+    pub async fn write(
+        &self,
+        pool: &UserPoolId,
+        dead_letter: &DeadLetter,
+    ) -> Result<(), BlobError> {
+        let mut first = pin!(self.try_to_write(pool, dead_letter));
         let mut second = pin!(async {
             sleep(SECOND_TRY).await;
-            self.try_to_keep(pool, letter).await
+            self.try_to_write(pool, dead_letter).await
         });
         tokio::select! {
-            kept = &mut first => if kept.is_ok() { kept } else { second.await },
-            kept = &mut second => if kept.is_ok() { kept } else { first.await },
+            written = &mut first => if written.is_ok() { written } else { second.await },
+            written = &mut second => if written.is_ok() { written } else { first.await },
         }
     }
 
     /// Retries until the dead letter is known to be there. A failed condition does not
     /// prove that: S3 may refuse two concurrent writes, and a replay may just have
     /// deleted the dead letter. The caller sets the deadline.
-    async fn try_to_keep(&self, pool: &UserPoolId, letter: &DeadLetter) -> Result<(), BlobError> {
-        let key = key(pool, letter);
+    async fn try_to_write(
+        &self,
+        pool: &UserPoolId,
+        dead_letter: &DeadLetter,
+    ) -> Result<(), BlobError> {
+        let key = key(pool, dead_letter);
         loop {
-            let put = self.blobs.put(&key, json(letter), Condition::Absent);
+            let put = self.blobs.put(&key, json(dead_letter), Condition::Absent);
             if put.await? == Stored::Written {
                 return Ok(());
             }
             match self.read(&key).await {
-                Ok(Some((kept, etag))) => {
-                    self.add(&key, kept, etag, &letter.attempts).await;
+                Ok(Some((existing, etag))) => {
+                    self.add(&key, existing, etag, &dead_letter.attempts).await;
                     return Ok(());
                 }
                 Ok(None) => {}
@@ -147,11 +155,14 @@ impl DeadLetters {
     }
 
     /// Best effort: a missing attempt in a dead letter is not worth a failure.
-    async fn add(&self, key: &Key, mut kept: DeadLetter, etag: ETag, attempts: &[Attempt]) {
-        let is_new = |attempt: &Attempt| !kept.attempts.contains(attempt);
-        if kept.attempts.len() < MAX_ATTEMPTS && attempts.iter().any(is_new) {
-            kept.attempts.extend(attempts.iter().cloned());
-            let _ = self.blobs.put(key, json(&kept), Condition::Is(etag)).await;
+    async fn add(&self, key: &Key, mut existing: DeadLetter, etag: ETag, attempts: &[Attempt]) {
+        let is_new = |attempt: &Attempt| !existing.attempts.contains(attempt);
+        if existing.attempts.len() < MAX_ATTEMPTS && attempts.iter().any(is_new) {
+            existing.attempts.extend(attempts.iter().cloned());
+            let _ = self
+                .blobs
+                .put(key, json(&existing), Condition::Is(etag))
+                .await;
         }
     }
 
@@ -169,12 +180,12 @@ impl DeadLetters {
         let Read::Blob(blob) = self.blobs.get(key, None, MAX_LETTER_BYTES).await? else {
             return Ok(None);
         };
-        let letter = serde_json::from_slice(&blob.bytes);
-        let letter = letter.map_err(|error| DeadLetterError::Damaged {
+        let dead_letter = serde_json::from_slice(&blob.bytes);
+        let dead_letter = dead_letter.map_err(|error| DeadLetterError::Damaged {
             address: self.blobs.address(key.as_str()),
             reason: error.to_string(),
         })?;
-        Ok(Some((letter, blob.etag)))
+        Ok(Some((dead_letter, blob.etag)))
     }
 
     /// Deletes a dead letter.
@@ -184,14 +195,14 @@ impl DeadLetters {
 }
 
 /// Cognito's retries send the same bytes, so they all have the same key.
-fn key(pool: &UserPoolId, letter: &DeadLetter) -> Key {
-    let received = letter.received.to_string();
+fn key(pool: &UserPoolId, dead_letter: &DeadLetter) -> Key {
+    let received = dead_letter.received.to_string();
     let date = received.split('T').next().unwrap_or_default();
-    let digest = Sha256::of(letter.event.get().as_bytes());
+    let digest = Sha256::of(dead_letter.event.get().as_bytes());
     Key::unchecked(format!("{DEAD_LETTERS}{pool}/{date}/{digest}.json"))
 }
 
 /// Serializing a dead letter cannot fail.
-fn json(letter: &DeadLetter) -> Vec<u8> {
-    serde_json::to_vec(letter).unwrap_or_default()
+fn json(dead_letter: &DeadLetter) -> Vec<u8> {
+    serde_json::to_vec(dead_letter).unwrap_or_default()
 }

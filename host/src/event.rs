@@ -145,7 +145,8 @@ impl From<String> for TriggerSource {
 }
 
 /// Why an event cannot be read. No text contains a value from the event.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr)]
+#[strum(prefix = "Event.")]
 pub enum EventError {
     /// Larger than [`MAX_EVENT_BYTES`].
     #[error("the event has {bytes} bytes; a Post Confirmation event has at most {MAX_EVENT_BYTES}")]
@@ -169,22 +170,18 @@ pub enum EventError {
     },
     /// A required field is missing.
     #[error("the event has no `{0}`; a Post Confirmation event always has one")]
+    #[strum(serialize = "MissingField")]
     Missing(&'static str),
     /// An invalid `userPoolId`.
     #[error("the event's `userPoolId` is not a user pool's id")]
+    #[strum(serialize = "BadUserPoolId")]
     UserPoolId(#[from] BadUserPoolId),
 }
 
 impl EventError {
     /// The error's name, for logs and callers.
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::TooLarge { .. } => "Event.TooLarge",
-            Self::NotJson { .. } => "Event.NotJson",
-            Self::Malformed { .. } => "Event.Malformed",
-            Self::Missing(_) => "Event.MissingField",
-            Self::UserPoolId(_) => "Event.BadUserPoolId",
-        }
+        self.into()
     }
 }
 

@@ -79,8 +79,9 @@ pub enum Failure {
 }
 
 /// Who must fix a failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, strum::IntoStaticStr)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Class {
     /// The event's sender.
     Event,
@@ -97,13 +98,7 @@ pub enum Class {
 impl Class {
     /// The name that logs and dead letters use.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Event => "event",
-            Self::Config => "config",
-            Self::Plugin => "plugin",
-            Self::Store => "store",
-            Self::Host => "host",
-        }
+        self.into()
     }
 }
 

@@ -15,12 +15,12 @@ use crate::notice::Notice;
 use crate::plugin::Mapping;
 use crate::plugins::Plugins;
 use crate::pools::Pools;
-use crate::report::{Kept, Report, Step, Trace};
+use crate::report::{DeadLettered, Report, Step, Trace};
 use crate::sources::Sources;
 use crate::store::ItemStore;
 
 /// The part of an event's time that is reserved for writing its dead letter.
-const KEEPING: Duration = Duration::from_secs(1);
+const DEAD_LETTER_TIME: Duration = Duration::from_secs(1);
 
 /// Handles the events of any number of user pools.
 pub struct Host {
@@ -61,23 +61,23 @@ impl Host {
     pub async fn handle(&self, delivery: Delivery<'_>) -> Report {
         let mut trace = Trace::begin();
         let written = self.write(delivery, &mut trace).await;
-        let kept = match &written {
-            Err(failure) => self.keep(delivery, failure, &trace).await,
-            Ok(_) => Kept::No,
+        let dead_lettered = match &written {
+            Err(failure) => self.dead_letter(delivery, failure, &trace).await,
+            Ok(_) => DeadLettered::No,
         };
-        trace.end(written, kept)
+        trace.end(written, dead_lettered)
     }
 
     async fn write(&self, delivery: Delivery<'_>, trace: &mut Trace) -> Result<Outcome, Failure> {
         let event = trace.time(Step::Event, || PostConfirmation::parse(delivery.raw))?;
         trace.user_pool_id = Some(event.user_pool_id.clone());
-        let keeping = self
+        let reserved = self
             .dead_letters
             .as_ref()
-            .map_or(Duration::ZERO, |_| KEEPING);
+            .map_or(Duration::ZERO, |_| DEAD_LETTER_TIME);
         let until = delivery
             .until
-            .checked_sub(keeping)
+            .checked_sub(reserved)
             .unwrap_or(delivery.until);
         self.write_user(&User::new(&event, delivery.received, until), trace)
             .await
@@ -88,7 +88,7 @@ impl Host {
         let mut trace = Trace::begin();
         trace.user_pool_id = Some(user.event.user_pool_id.clone());
         let written = self.write_user(user, &mut trace).await;
-        trace.end(written, Kept::No)
+        trace.end(written, DeadLettered::No)
     }
 
     /// The path of a user, from the pool's config to the written item.
@@ -134,19 +134,24 @@ impl Host {
 
     /// Writes the dead letter of an event that could not be written. A pool that no
     /// config names, or an event that cannot be read, gets none.
-    async fn keep(&self, delivery: Delivery<'_>, failure: &Failure, trace: &Trace) -> Kept {
+    async fn dead_letter(
+        &self,
+        delivery: Delivery<'_>,
+        failure: &Failure,
+        trace: &Trace,
+    ) -> DeadLettered {
         let (Some(dead_letters), Some(pool)) = (&self.dead_letters, &trace.user_pool_id) else {
-            return Kept::No;
+            return DeadLettered::No;
         };
         let raw = str::from_utf8(delivery.raw).unwrap_or_default();
         let (Ok(event), false) = (
             RawValue::from_string(raw.to_owned()),
             failure.is_of_unknown_pool(),
         ) else {
-            return Kept::No;
+            return DeadLettered::No;
         };
         let received = delivery.received.into();
-        let letter = DeadLetter {
+        let dead_letter = DeadLetter {
             user_pool_id: pool.to_string(),
             received,
             plugin: trace.plugin.clone(),
@@ -154,15 +159,15 @@ impl Host {
             attempts: vec![Attempt::new(received, failure)],
             event,
         };
-        let keep = async {
+        let write = async {
             dead_letters
-                .keep(pool, &letter)
+                .write(pool, &dead_letter)
                 .await
                 .map_err(Failure::Blobs)
         };
-        match within(delivery.until, "writing the dead letter", keep).await {
-            Ok(()) => Kept::Yes(trace.on_failure),
-            Err(error) => Kept::Failed(error),
+        match within(delivery.until, "writing the dead letter", write).await {
+            Ok(()) => DeadLettered::Yes(trace.on_failure),
+            Err(error) => DeadLettered::Failed(error),
         }
     }
 

@@ -206,7 +206,8 @@ fn set_size<T: Ord>(
 }
 
 /// Why an item cannot be written. Texts contain attributes' names, never their values.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr)]
+#[strum(prefix = "Item.")]
 #[allow(missing_docs, reason = "the texts and the names say it")]
 pub enum ItemError {
     /// An attribute without a name.
@@ -225,6 +226,7 @@ pub enum ItemError {
     TooLarge,
     /// A number that DynamoDB does not accept.
     #[error("the attribute `{attribute}` holds a number that {source}")]
+    #[strum(serialize = "BadNumber")]
     Number {
         attribute: String,
         source: BadNumber,
@@ -277,21 +279,6 @@ pub enum ItemError {
 impl ItemError {
     /// The error's name, for logs and callers.
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::EmptyName => "Item.EmptyName",
-            Self::NameTooLong { .. } => "Item.NameTooLong",
-            Self::RepeatedName { .. } => "Item.RepeatedName",
-            Self::TooLarge => "Item.TooLarge",
-            Self::Number { .. } => "Item.BadNumber",
-            Self::EmptySet { .. } => "Item.EmptySet",
-            Self::RepeatedSetMember { .. } => "Item.RepeatedSetMember",
-            Self::NestedTooDeep { .. } => "Item.NestedTooDeep",
-            Self::NotJson { .. } => "Item.NotJson",
-            Self::KeyMissing { .. } => "Item.KeyMissing",
-            Self::KeyNotText { .. } => "Item.KeyNotText",
-            Self::KeyEmpty { .. } => "Item.KeyEmpty",
-            Self::KeyTooLong { .. } => "Item.KeyTooLong",
-            Self::KeyNotTheUsers { .. } => "Item.KeyNotTheUsers",
-        }
+        self.into()
     }
 }

@@ -37,7 +37,8 @@
 //! | [`host`] | an event | an [`failure::Outcome`] or a [`failure::Failure`] |
 //! | [`dead_letters`] | an event that could not be written | a dead letter |
 //! | [`replay`] | a dead letter | its item; the dead letter is deleted |
-//! | [`report`], [`notice`] | what happened in an event, or in the background | a log line |
+//! | [`report`], [`notice`] | what happened in an event, or in the background | an object for the log |
+//! | [`log`] | an object, or a warning of a library | a log line |
 //! | `cognito` | a user pool | its users, as events |
 //! | `publish` | an upload | a release, or a rejection |
 //! | [`aws`] | the environment | the configuration that all AWS clients share |
@@ -64,7 +65,10 @@
 //! - Refreshes run in the background, never in the path of an event. An invalid
 //!   update leaves the previous version in use.
 //! - No event, plugin, config or upload causes a panic. Each failure has a type, and
-//!   the type determines its name. No code parses an error's text.
+//!   the type determines its name. No code parses an error's text, with two exceptions:
+//!   a plugin's message that begins with `settings` leads `poolhook config check` to the
+//!   key, as WIT's error is a text; and one error of wasmtime's, whose type is private,
+//!   is known by its name (`plugin/sandbox.rs`).
 //! - Each accepted event ends as one of: written, already there, skipped,
 //!   dead-lettered, or rejected with a named error; and by its deadline, whatever
 //!   hangs. Replay deletes a dead letter only after its item is written.
@@ -88,6 +92,7 @@ pub mod event;
 pub mod failure;
 pub mod host;
 pub mod item;
+pub mod log;
 pub mod notice;
 pub mod plugin;
 pub mod plugins;

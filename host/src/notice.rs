@@ -7,7 +7,7 @@ use crate::config::PluginRef;
 use crate::digest::Sha256;
 use crate::event::UserPoolId;
 use crate::failure::Failure;
-use crate::report::json;
+use crate::log::{self, Level};
 
 /// The result of a background refresh, for the log.
 #[derive(Debug)]
@@ -16,12 +16,12 @@ pub enum Notice {
     NewConfig(UserPoolId),
     /// The pool's config is invalid or could not be read. The previous one stays in
     /// use; if the file was deleted, the config is evicted.
-    ConfigKept(UserPoolId, Failure),
+    ConfigRefreshFailed(UserPoolId, Failure),
     /// The plugin's live release has changed; this component is in use.
     NewRelease(PluginRef, Sha256),
     /// The plugin's live release is invalid or could not be read. The previous one
     /// stays in use.
-    ReleaseKept(PluginRef, Failure),
+    ReleaseRefreshFailed(PluginRef, Failure),
 }
 
 impl Notice {
@@ -29,34 +29,40 @@ impl Notice {
     pub fn log_line(&self) -> String {
         let (notice, pool, plugin) = match self {
             Self::NewConfig(pool) => ("new config", Some(pool), None),
-            Self::ConfigKept(pool, _) => ("config kept", Some(pool), None),
+            Self::ConfigRefreshFailed(pool, _) => ("config refresh failed", Some(pool), None),
             Self::NewRelease(plugin, _) => ("new release", None, Some(plugin)),
-            Self::ReleaseKept(plugin, _) => ("release kept", None, Some(plugin)),
+            Self::ReleaseRefreshFailed(plugin, _) => ("release refresh failed", None, Some(plugin)),
         };
         let failure = match self {
-            Self::ConfigKept(_, failure) | Self::ReleaseKept(_, failure) => Some(failure),
+            Self::ConfigRefreshFailed(_, failure) | Self::ReleaseRefreshFailed(_, failure) => {
+                Some(failure)
+            }
             Self::NewConfig(_) | Self::NewRelease(..) => None,
         };
         let component = match self {
             Self::NewRelease(_, component) => Some(*component),
             _ => None,
         };
-        json(&NoticeLine {
-            level: if failure.is_some() { "WARN" } else { "INFO" },
+        let level = if failure.is_some() {
+            Level::Warn
+        } else {
+            Level::Info
+        };
+        let line = NoticeLine {
             notice,
             user_pool_id: pool.map(UserPoolId::as_str),
             plugin: plugin.map(ToString::to_string),
             component,
             error: failure.map(Failure::name),
             message: failure.map(Failure::text),
-        })
+        };
+        log::line(level, &line)
     }
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct NoticeLine<'a> {
-    level: &'static str,
     notice: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_pool_id: Option<&'a str>,

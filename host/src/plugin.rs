@@ -31,8 +31,8 @@ use crate::digest::Sha256;
 use crate::event::PostConfirmation;
 pub use artifact::{Artifact, ArtifactFiles};
 pub use error::PluginError;
+pub use sandbox::LogLine;
 use sandbox::Sandbox;
-pub use sandbox::{Level, LogLine};
 pub use wit::{Fields, WORLD};
 use wit::{Mapper, MapperPre, Outcome};
 

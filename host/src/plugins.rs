@@ -130,14 +130,14 @@ impl Plugins {
     }
 
     fn get_builtin(&self, name: &PluginName) -> Result<Option<Arc<Plugin>>, PluginError> {
-        let Some(kept) = self.builtin.get(name) else {
+        let Some(cached) = self.builtin.get(name) else {
             return Ok(None);
         };
-        if let Some(plugin) = kept.get() {
+        if let Some(plugin) = cached.get() {
             return Ok(Some(Arc::clone(plugin)));
         }
         let plugin = self.loader.builtin(name)?;
-        let loaded = plugin.map(|plugin| Arc::clone(kept.get_or_init(|| Arc::new(plugin))));
+        let loaded = plugin.map(|plugin| Arc::clone(cached.get_or_init(|| Arc::new(plugin))));
         Ok(loaded)
     }
 
@@ -166,23 +166,25 @@ impl Plugins {
     /// Plugins are loaded one at a time, to bound the memory and processor time that
     /// loading takes from events.
     pub async fn refresh(&self, plugin: &PluginRef) -> Result<Option<Sha256>, Failure> {
-        let kept = self
+        let cached = self
             .published
             .as_ref()
             .and_then(|published| Some((published, published.loaded.peek(plugin)?)));
-        let Some((published, kept)) = kept else {
+        let Some((published, cached)) = cached else {
             return Ok(None);
         };
-        let known = kept.value.pointer.as_ref();
+        let known = cached.value.pointer.as_ref();
         match published.releases.pointer(&plugin.name, known).await? {
             Pointer::Unchanged => Ok(None),
             // The pointer was rewritten, but names the same component.
-            Pointer::Live(live, pointer) if kept.value.plugin.component() == Some(live.sha256) => {
+            Pointer::Live(live, pointer)
+                if cached.value.plugin.component() == Some(live.sha256) =>
+            {
                 let same = Loaded {
-                    plugin: Arc::clone(&kept.value.plugin),
+                    plugin: Arc::clone(&cached.value.plugin),
                     pointer: Some(pointer),
                 };
-                published.loaded.replace(plugin, (same, kept.bytes()));
+                published.loaded.replace(plugin, (same, cached.bytes()));
                 Ok(None)
             }
             Pointer::Live(live, pointer) => {
@@ -279,7 +281,7 @@ impl Published {
             return Ok(None);
         }
         incoming.verify()?;
-        Ok(files.keep(incoming).ok())
+        Ok(files.persist(incoming).ok())
     }
 
     async fn artifact_in_memory(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::blobs::{Blob, BlobError, Blobs, ETag, Key, Read};
-use crate::cache::{Cache, Kept};
+use crate::cache::{Cache, Cached};
 use crate::config::{
     ConfigError, DEFAULTS_FILE, Defaults, HOST_FILE, HostConfig, MAX_FILE_BYTES, PoolConfig,
     has_settings,
@@ -104,12 +104,12 @@ impl Pools {
     pub async fn newer(&self, pool: &UserPoolId) -> Result<Option<Newer>, Failure> {
         // Invalid defaults must not block the pool's own newer file.
         let defaults_refreshed = self.refresh_defaults().await;
-        let Some(kept) = self.files.peek(pool) else {
+        let Some(cached) = self.files.peek(pool) else {
             return defaults_refreshed.map(|()| None);
         };
         let defaults = self.defaults().await?;
-        let same_defaults = kept.value.defaults == defaults.value.etag;
-        let known = same_defaults.then_some(&kept.value.etag);
+        let same_defaults = cached.value.defaults == defaults.value.etag;
+        let known = same_defaults.then_some(&cached.value.etag);
         match read(&*self.blobs, &key(pool), known).await? {
             Read::Unchanged => defaults_refreshed.map(|()| None),
             Read::Blob(blob) => {
@@ -196,7 +196,7 @@ impl Pools {
         pool.into()
     }
 
-    async fn defaults(&self) -> Result<Arc<Kept<DefaultsFile>>, Failure> {
+    async fn defaults(&self) -> Result<Arc<Cached<DefaultsFile>>, Failure> {
         let load = || async { self.parse_defaults(read_defaults(&*self.blobs, None).await?) };
         self.defaults.get_or_load(&(), load).await
     }

@@ -30,7 +30,8 @@ pub struct Releases {
 }
 
 /// Why a release cannot be read or loaded.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, strum::IntoStaticStr)]
+#[strum(prefix = "Plugin.")]
 pub enum ReleaseError {
     /// Nothing was published under that name.
     #[error(
@@ -58,6 +59,7 @@ pub enum ReleaseError {
     #[error(
         "{address} is not what poolhook has written there: {reason}; publish the component again"
     )]
+    #[strum(serialize = "DamagedRelease")]
     Damaged {
         /// Where it lies.
         address: String,
@@ -82,6 +84,7 @@ pub enum ReleaseError {
     #[error(
         "{address} is missing, though a release of the plugin `{plugin}` names it: run `poolhook plugin rebuild` or publish the component again"
     )]
+    #[strum(serialize = "ArtifactMissing")]
     Missing {
         /// The plugin.
         plugin: PluginName,
@@ -100,6 +103,7 @@ pub enum ReleaseError {
     },
     /// Other writers came first at every attempt.
     #[error("{address} is being written by others all the time; try again")]
+    #[strum(serialize = "ReleaseBusy")]
     Busy {
         /// Where it lies.
         address: String,
@@ -113,14 +117,8 @@ impl ReleaseError {
     /// The error's name, for logs and callers.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::NotReleased { .. } => "Plugin.NotReleased",
-            Self::NoSuchRelease { .. } => "Plugin.NoSuchRelease",
-            Self::Damaged { .. } => "Plugin.DamagedRelease",
-            Self::NoArtifact { .. } => "Plugin.NoArtifact",
-            Self::Missing { .. } => "Plugin.ArtifactMissing",
-            Self::ArtifactTooLarge { .. } => "Plugin.ArtifactTooLarge",
-            Self::Busy { .. } => "Plugin.ReleaseBusy",
             Self::Blobs(error) => error.name(),
+            own => own.into(),
         }
     }
 }

@@ -28,8 +28,8 @@ pub struct Filter {
 
 impl Filter {
     /// Whether the filter selects this dead letter.
-    pub fn takes(&self, letter: &DeadLetter) -> bool {
-        let last = letter.attempts.last();
+    pub fn takes(&self, dead_letter: &DeadLetter) -> bool {
+        let last = dead_letter.attempts.last();
         let class = self
             .class
             .is_none_or(|class| last.is_some_and(|attempt| attempt.class == class));
@@ -70,25 +70,25 @@ pub enum Replayed {
 /// Replays the dead letter with this key.
 pub async fn replay(
     host: &Host,
-    letters: &DeadLetters,
+    dead_letters: &DeadLetters,
     key: &Key,
     filter: Filter,
     how: ReplayOptions,
 ) -> Replayed {
-    let letter = match letters.read(key).await {
-        Ok(Some((letter, _))) => letter,
+    let dead_letter = match dead_letters.read(key).await {
+        Ok(Some((dead_letter, _))) => dead_letter,
         Ok(None) => return Replayed::Gone,
         Err(error) => return Replayed::Failed(error),
     };
-    if !filter.takes(&letter) {
+    if !filter.takes(&dead_letter) {
         return Replayed::PassedOver;
     }
-    let report = match PostConfirmation::parse(letter.event.get().as_bytes()) {
+    let report = match PostConfirmation::parse(dead_letter.event.get().as_bytes()) {
         Ok(event) => {
             let user = User {
-                component: letter.component.filter(|_| how.recorded),
+                component: dead_letter.component.filter(|_| how.recorded),
                 write: (!how.overwrite).then_some(WriteMode::Create),
-                ..User::new(&event, letter.received.into(), Instant::now() + TIME)
+                ..User::new(&event, dead_letter.received.into(), Instant::now() + TIME)
             };
             host.put(&user).await
         }
@@ -104,7 +104,7 @@ pub async fn replay(
     if how.dry_run {
         return Replayed::Done(report);
     }
-    match letters.remove(key).await {
+    match dead_letters.remove(key).await {
         Ok(()) => Replayed::Done(report),
         Err(error) => Replayed::Failed(error.into()),
     }

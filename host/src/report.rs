@@ -10,6 +10,7 @@ use crate::digest::Sha256;
 use crate::event::{EventError, UserPoolId};
 use crate::failure::{Failure, Outcome, Skip};
 use crate::item::Item;
+use crate::log::{self, Level};
 use crate::plugin::{LogLine, Mapping, Plugin, PluginError, Run};
 use crate::store::Existing;
 
@@ -23,14 +24,14 @@ pub struct Report {
     /// The outcome, or the failure.
     pub outcome: Result<Outcome, Failure>,
     /// Whether the event was dead-lettered.
-    pub kept: Kept,
+    pub dead_lettered: DeadLettered,
     /// What is known of the event, up to the step that it reached.
     pub trace: Trace,
 }
 
 /// Whether an event was dead-lettered.
 #[derive(Debug)]
-pub enum Kept {
+pub enum DeadLettered {
     /// Not needed, or no bucket or folder is configured.
     No,
     /// The dead letter was written; Cognito gets this answer.
@@ -109,11 +110,15 @@ impl Trace {
         }
     }
 
-    pub(crate) fn end(mut self, outcome: Result<Outcome, Failure>, kept: Kept) -> Report {
+    pub(crate) fn end(
+        mut self,
+        outcome: Result<Outcome, Failure>,
+        dead_lettered: DeadLettered,
+    ) -> Report {
         self.micros.total = micros_since(self.began);
         Report {
             outcome,
-            kept,
+            dead_lettered,
             trace: self,
         }
     }
@@ -166,24 +171,24 @@ fn micros_since(began: Instant) -> u64 {
 impl Report {
     /// The report of an event that cannot be read.
     pub(crate) fn of_unreadable(error: EventError) -> Self {
-        Trace::begin().end(Err(error.into()), Kept::No)
+        Trace::begin().end(Err(error.into()), DeadLettered::No)
     }
 
     /// The answer to Cognito: `Ok` for the event's own bytes, or the failure.
     pub fn answer(&self) -> Result<(), &Failure> {
-        match (&self.outcome, &self.kept) {
-            (Ok(_), _) | (Err(_), Kept::Yes(OnFailure::Accept)) => Ok(()),
+        match (&self.outcome, &self.dead_lettered) {
+            (Ok(_), _) | (Err(_), DeadLettered::Yes(OnFailure::Accept)) => Ok(()),
             (Err(failure), _) => Err(failure),
         }
     }
 
     /// The outcome, as logs and commands name it.
     pub fn outcome_name(&self) -> &'static str {
-        match (&self.outcome, &self.kept) {
+        match (&self.outcome, &self.dead_lettered) {
             (Ok(Outcome::Written), _) => "written",
             (Ok(Outcome::AlreadyThere(_)), _) => "already there",
             (Ok(Outcome::Skipped(_)), _) => "skipped",
-            (Err(_), Kept::Yes(_)) => "dead-lettered",
+            (Err(_), DeadLettered::Yes(_)) => "dead-lettered",
             (Err(_), _) => "failed",
         }
     }
@@ -194,8 +199,7 @@ impl Report {
     pub fn log_line(&self, request_id: &str) -> String {
         let trace = &self.trace;
         let error = self.outcome.as_ref().err();
-        json(&EventLine {
-            level: self.level(),
+        let line = EventLine {
             request_id,
             user_pool_id: trace.user_pool_id.as_ref().map(UserPoolId::as_str),
             plugin: trace.plugin.as_ref().map(PluginName::as_str),
@@ -214,33 +218,35 @@ impl Report {
             error: error.map(Failure::name),
             class: error.map(|failure| failure.class().as_str()),
             message: error.and_then(loggable),
-            not_kept: match &self.kept {
-                Kept::Failed(failure) => Some(failure.name()),
-                Kept::No | Kept::Yes(_) => None,
+            not_kept: match &self.dead_lettered {
+                DeadLettered::Failed(failure) => Some(failure.name()),
+                DeadLettered::No | DeadLettered::Yes(_) => None,
             },
             fuel: trace.fuel,
             micros: &trace.micros,
-        })
+        };
+        log::line(self.level(), &line)
     }
 
     /// A transient failure is a warning if the event was dead-lettered.
-    fn level(&self) -> &'static str {
-        match (&self.outcome, &self.kept) {
-            (Ok(_), _) => "INFO",
-            (Err(failure), Kept::Yes(_)) if failure.is_retryable() => "WARN",
-            (Err(_), _) => "ERROR",
+    fn level(&self) -> Level {
+        match (&self.outcome, &self.dead_lettered) {
+            (Ok(_), _) => Level::Info,
+            (Err(failure), DeadLettered::Yes(_)) if failure.is_retryable() => Level::Warn,
+            (Err(_), _) => Level::Error,
         }
     }
 
     /// The plugin's log lines, one JSON object each. The plugin's author chose the texts.
     pub fn plugin_log_lines(&self, request_id: &str) -> Vec<String> {
-        let line = |line| {
-            json(&PluginLine {
-                line,
+        let line = |logged: &LogLine| {
+            let line = PluginLine {
+                message: &logged.message,
                 request_id,
                 user_pool_id: self.trace.user_pool_id.as_ref().map(UserPoolId::as_str),
                 plugin: self.trace.plugin.as_ref().map(PluginName::as_str),
-            })
+            };
+            log::line(logged.level, &line)
         };
         self.trace.log.iter().map(line).collect()
     }
@@ -249,7 +255,6 @@ impl Report {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct EventLine<'a> {
-    level: &'static str,
     request_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_pool_id: Option<&'a str>,
@@ -279,8 +284,7 @@ struct EventLine<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct PluginLine<'a> {
-    #[serde(flatten)]
-    line: &'a LogLine,
+    message: &'a str,
     request_id: &'a str,
     user_pool_id: Option<&'a str>,
     plugin: Option<&'a str>,
@@ -298,9 +302,4 @@ fn shortened(names: &[String]) -> Vec<&str> {
 fn loggable(failure: &Failure) -> Option<String> {
     let own_words = !matches!(failure, Failure::Item(_));
     own_words.then(|| failure.text())
-}
-
-/// Serializing these structs to memory cannot fail.
-pub(crate) fn json(line: &impl Serialize) -> String {
-    serde_json::to_string(line).unwrap_or_default()
 }

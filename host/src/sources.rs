@@ -92,13 +92,13 @@ async fn refresh_config(pools: &Pools, plugins: &Plugins, pool: UserPoolId) -> O
     };
     match newer.await {
         Ok(changed) => changed.then_some(Notice::NewConfig(pool)),
-        Err(failure) => Some(Notice::ConfigKept(pool, failure)),
+        Err(failure) => Some(Notice::ConfigRefreshFailed(pool, failure)),
     }
 }
 
 async fn refresh_plugin(plugins: &Plugins, plugin: PluginRef) -> Option<Notice> {
     match plugins.refresh(&plugin).await {
         Ok(component) => component.map(|component| Notice::NewRelease(plugin, component)),
-        Err(failure) => Some(Notice::ReleaseKept(plugin, failure)),
+        Err(failure) => Some(Notice::ReleaseRefreshFailed(plugin, failure)),
     }
 }

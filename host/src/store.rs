@@ -109,7 +109,8 @@ impl Existing {
 }
 
 /// Why an item was not written or read. No text contains a value of the item's.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, strum::IntoStaticStr)]
+#[strum(prefix = "Store.")]
 #[allow(missing_docs, reason = "the texts and the names say it")]
 pub enum StoreError {
     /// The table does not exist.
@@ -152,14 +153,7 @@ pub enum StoreError {
 impl StoreError {
     /// The error's name, for logs and callers.
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::NoTable { .. } => "Store.NoTable",
-            Self::AccessDenied { .. } => "Store.AccessDenied",
-            Self::Throttled { .. } => "Store.Throttled",
-            Self::Refused { .. } => "Store.Refused",
-            Self::Timeout { .. } => "Store.Timeout",
-            Self::Unavailable(_) => "Store.Unavailable",
-        }
+        self.into()
     }
 
     /// Whether the error is transient, so that a later attempt may succeed.

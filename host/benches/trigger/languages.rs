@@ -110,10 +110,10 @@ impl Seen {
         let mut incoming = files.receive(code_digest)?;
         incoming.write_all(&artifact)?;
         incoming.verify()?;
-        files.keep(incoming)?;
+        files.persist(incoming)?;
         let load = || -> Result<_, Box<dyn Error>> {
-            let kept = files.get(code_digest).ok_or("a file was not cached")?;
-            Ok(loader.load(name.clone(), digest, &kept)?)
+            let cached = files.get(code_digest).ok_or("a file was not cached")?;
+            Ok(loader.load(name.clone(), digest, &cached)?)
         };
         let plugin = load()?;
         let event = PostConfirmation::parse(EVENT)?;

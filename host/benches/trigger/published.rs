@@ -91,14 +91,14 @@ fn load(
         let mut incoming = files.receive(digest)?;
         incoming.write_all(&artifact)?;
         incoming.verify()?;
-        let verified = files.keep(incoming)?;
+        let verified = files.persist(incoming)?;
         black_box(loader.load(name.clone(), component, &verified)?);
         first.push(started.elapsed());
         drop(verified);
 
         let started = Instant::now();
-        let kept = files.get(digest).ok_or("a file was not cached")?;
-        black_box(loader.load(name.clone(), component, &kept)?);
+        let cached = files.get(digest).ok_or("a file was not cached")?;
+        black_box(loader.load(name.clone(), component, &cached)?);
         again.push(started.elapsed());
     }
     Ok(Load {

@@ -10,11 +10,7 @@
 //! [api]: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 // The AWS SDKs' futures are deeply nested types.
 #![recursion_limit = "256"]
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "Lambda logs what the process prints"
-)]
+#![allow(clippy::print_stdout, reason = "Lambda logs what the process prints")]
 
 #[path = "bootstrap/replay.rs"]
 mod replay;
@@ -35,11 +31,12 @@ use lambda_runtime_api_client::body::Body;
 use lambda_runtime_api_client::{PooledClient, build_request};
 use poolhook::aws;
 use poolhook::blobs::s3::Timeouts;
-use poolhook::blobs::{Location, Places};
+use poolhook::blobs::{Location, Locations};
 use poolhook::config::{ConfigError, HostConfig};
 use poolhook::dead_letters::DeadLetters;
 use poolhook::failure::Class;
 use poolhook::host::{Failure, Host};
+use poolhook::log::{self, Level};
 use poolhook::plugin::{ArtifactFiles, Loader};
 use poolhook::plugins::Plugins;
 use poolhook::pools::Pools;
@@ -68,6 +65,8 @@ const SETTLE: Duration = Duration::from_secs(1);
 const INVOCATION_ID: &str = "lambda-runtime-invocation-id";
 
 fn main() -> ExitCode {
+    log::forward_warnings(|line| println!("{line}"));
+    log::forward_panics(|line| println!("{line}"));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -78,7 +77,11 @@ fn main() -> ExitCode {
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            let message = error.to_string();
+            println!(
+                "{}",
+                log::line(Level::Error, &json!({ "message": message }))
+            );
             ExitCode::FAILURE
         }
     }
@@ -86,7 +89,7 @@ fn main() -> ExitCode {
 
 async fn serve() -> Result<(), Error> {
     if env::var_os("_HANDLER").is_some_and(|handler| handler == REPLAY) {
-        return Box::pin(replay::serve(place().await?)).await;
+        return Box::pin(replay::serve(set_up().await?)).await;
     }
     let began = Instant::now();
     let mut trigger = Trigger {
@@ -118,37 +121,37 @@ async fn serve() -> Result<(), Error> {
 }
 
 async fn host() -> Result<Host, Failure> {
-    let Place { host, letters } = place().await?;
-    Ok(match letters {
-        Some(letters) => host.with_dead_letters(letters),
+    let Setup { host, dead_letters } = set_up().await?;
+    Ok(match dead_letters {
+        Some(dead_letters) => host.with_dead_letters(dead_letters),
         None => host,
     })
 }
 
 /// What the environment variables configure.
-struct Place {
+struct Setup {
     host: Host,
-    letters: Option<DeadLetters>,
+    dead_letters: Option<DeadLetters>,
 }
 
-async fn place() -> Result<Place, Failure> {
+async fn set_up() -> Result<Setup, Failure> {
     let aws = aws::config().await;
-    let places = Places::new(&aws, Timeouts::SignUp);
-    let pools = Pools::open(places.open(&config_location()?)?).await?;
+    let locations = Locations::new(&aws, Timeouts::SignUp);
+    let pools = Pools::open(locations.open(&config_location()?)?).await?;
     let plugins = Plugins::with_loader(Loader::for_one_thread()?)?;
     let items = Arc::new(DynamoDb::new(&aws));
     let Some(location) = env::var_os(BLOBS) else {
         let host = Host::new(pools, plugins, items);
-        let letters = None;
-        return Ok(Place { host, letters });
+        let dead_letters = None;
+        return Ok(Setup { host, dead_letters });
     };
-    let blobs = places.open(&location_of(BLOBS, &location)?)?;
+    let blobs = locations.open(&location_of(BLOBS, &location)?)?;
     let files = artifact_files(pools.host_config());
     let releases = Releases::new(Arc::clone(&blobs));
     let plugins = plugins.with_published(releases, files, pools.host_config());
-    Ok(Place {
+    Ok(Setup {
         host: Host::new(pools, plugins, items),
-        letters: Some(DeadLetters::new(blobs)),
+        dead_letters: Some(DeadLetters::new(blobs)),
     })
 }
 
@@ -171,7 +174,10 @@ fn artifact_files(config: &HostConfig) -> Option<ArtifactFiles> {
     let folder = ArtifactFiles::own_folder(&env::temp_dir());
     let files = ArtifactFiles::open(&folder, config.plugin_disk_bytes);
     files
-        .inspect_err(|error| eprintln!("cannot use {}: {error}", folder.display()))
+        .inspect_err(|error| {
+            let message = format!("cannot use {}: {error}", folder.display());
+            println!("{}", log::line(Level::Warn, &json!({ "message": message })));
+        })
         .ok()
 }
 
@@ -209,13 +215,12 @@ impl Trigger {
             // The panic's message may contain personal data.
             let panicked = diagnostic("Host.Panicked", "poolhook panicked");
             let line = json!({
-                "level": "ERROR",
                 "requestId": request_id,
                 "outcome": "failed",
                 "error": panicked.error_type,
                 "class": Class::Host.as_str(),
             });
-            println!("{line}");
+            println!("{}", log::line(Level::Error, &line));
             Some(panicked)
         };
         let attempt = parts
@@ -272,7 +277,8 @@ impl Trigger {
         }
         let response = self.runtime_api.call(request.body(body.into())?).await?;
         if !response.status().is_success() {
-            eprintln!("the Runtime API refused {path}: {}", response.status());
+            let message = format!("the Runtime API refused {path}: {}", response.status());
+            println!("{}", log::line(Level::Warn, &json!({ "message": message })));
         }
         Ok(())
     }

@@ -10,16 +10,19 @@ use std::env;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use aws_lambda_events::s3::{S3Entity, S3Event, S3EventRecord};
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use percent_encoding::percent_decode_str;
 use poolhook::aws;
 use poolhook::blobs::s3::Timeouts;
-use poolhook::blobs::{Key, Location, Places};
+use poolhook::blobs::{Key, Location, Locations};
 use poolhook::config::HostConfig;
+use poolhook::log::{self, Level};
 use poolhook::pools::Pools;
 use poolhook::publish::{Checker, Publisher, compile_stdin, upload_log_line};
 use poolhook::releases::Releases;
 use serde::Deserialize;
+use serde_json::json;
 
 /// The bucket whose uploads are published: `s3://bucket` or `s3://bucket/prefix`.
 const BLOBS: &str = "POOLHOOK_BLOBS";
@@ -34,6 +37,8 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         });
     }
+    log::forward_warnings(|line| println!("{line}"));
+    log::forward_panics(|line| println!("{line}"));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -44,7 +49,11 @@ fn main() -> ExitCode {
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            let message = error.to_string();
+            println!(
+                "{}",
+                log::line(Level::Error, &json!({ "message": message }))
+            );
             ExitCode::FAILURE
         }
     }
@@ -52,19 +61,19 @@ fn main() -> ExitCode {
 
 async fn serve() -> Result<(), Error> {
     let aws = aws::config().await;
-    let places = Places::new(&aws, Timeouts::Batch);
+    let locations = Locations::new(&aws, Timeouts::Batch);
     let location = location_of(BLOBS)?.ok_or_else(|| format!("{BLOBS} is not set"))?;
     let Location::Bucket { name, prefix } = location.clone() else {
         return Err(format!("{BLOBS} must be s3://BUCKET or s3://BUCKET/PREFIX").into());
     };
     let config = match location_of(CONFIG)? {
-        Some(location) => Pools::open(places.open(&location)?)
+        Some(location) => Pools::open(locations.open(&location)?)
             .await?
             .host_config()
             .clone(),
         None => HostConfig::default(),
     };
-    let releases = Releases::new(places.open(&location)?);
+    let releases = Releases::new(locations.open(&location)?);
     let checker = Checker::new(config.publish, env::current_exe()?);
     let publisher = Publisher::new(releases, checker);
 
@@ -74,7 +83,7 @@ async fn serve() -> Result<(), Error> {
         prefix,
     };
     let uploads = Arc::new(uploads);
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<S3Event>| {
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Notification>| {
         let uploads = Arc::clone(&uploads);
         async move { uploads.publish(event.payload).await }
     }))
@@ -91,35 +100,24 @@ fn location_of(variable: &str) -> Result<Option<Location>, Error> {
         .map_err(|error| format!("{variable} {error}").into())
 }
 
-/// What S3 sends, as far as it is read ([its shape][doc]); its test event has no
-/// records.
-///
-/// [doc]: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+/// What S3 sends.
 #[derive(Deserialize)]
-struct S3Event {
-    #[serde(default, rename = "Records")]
-    records: Vec<Record>,
+#[serde(untagged)]
+enum Notification {
+    Uploads(S3Event),
+    /// The [test][doc] that S3 sends when a bucket's notifications are configured.
+    ///
+    /// [doc]: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+    Test {
+        #[serde(rename = "Event")]
+        event: TestEvent,
+    },
 }
 
 #[derive(Deserialize)]
-struct Record {
-    s3: Entity,
-}
-
-#[derive(Deserialize)]
-struct Entity {
-    bucket: Bucket,
-    object: Object,
-}
-
-#[derive(Deserialize)]
-struct Bucket {
-    name: String,
-}
-
-#[derive(Deserialize)]
-struct Object {
-    key: String,
+enum TestEvent {
+    #[serde(rename = "s3:TestEvent")]
+    Test,
 }
 
 /// The uploads of one bucket.
@@ -132,17 +130,24 @@ struct Uploads {
 impl Uploads {
     /// Publishes the uploads of an event. An error asks Lambda to send the event
     /// again, which is harmless for those that are done.
-    async fn publish(&self, event: S3Event) -> Result<(), Diagnostic> {
+    async fn publish(&self, notification: Notification) -> Result<(), Diagnostic> {
+        let uploads = match notification {
+            Notification::Uploads(event) => event.records,
+            Notification::Test {
+                event: TestEvent::Test,
+            } => {
+                let body = json!({ "message": "S3's test event: notifications arrive" });
+                println!("{}", log::line(Level::Info, &body));
+                return Ok(());
+            }
+        };
         let mut failed = None;
-        for Record { s3 } in event.records {
+        for S3EventRecord { s3, .. } in uploads {
             let Some(key) = self.key(&s3) else {
                 let (bucket, key) = (s3.bucket.name, s3.object.key);
-                println!(
-                    "{}",
-                    serde_json::json!({ "level": "WARN", "bucket": bucket, "upload": key,
-                                        "published": "nothing",
-                                        "message": "no upload of this publisher's" })
-                );
+                let body = json!({ "bucket": bucket, "upload": key, "published": "nothing",
+                                   "message": "no upload of this publisher's" });
+                println!("{}", log::line(Level::Warn, &body));
                 continue;
             };
             let handled = self.publisher.publish_upload(&key).await;
@@ -159,11 +164,11 @@ impl Uploads {
     }
 
     /// The key without the prefix; S3 encodes keys as in a form.
-    fn key(&self, s3: &Entity) -> Option<Key> {
-        let key = s3.object.key.replace('+', " ");
+    fn key(&self, s3: &S3Entity) -> Option<Key> {
+        let key = s3.object.key.as_ref()?.replace('+', " ");
         let key = percent_decode_str(&key).decode_utf8().ok()?;
         let key = key.strip_prefix(&self.prefix)?;
-        let own = s3.bucket.name == self.bucket;
+        let own = s3.bucket.name.as_ref() == Some(&self.bucket);
         own.then(|| Key::try_from(key.to_owned()).ok()).flatten()
     }
 }

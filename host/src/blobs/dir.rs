@@ -1,9 +1,9 @@
 //! Blobs in a folder: one file per blob, at its key's path.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind, Read as _, Write};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{
     Blob, BlobError, Blobs, BoxFuture, Condition, Copied, ETag, Key, Listed, Read, Stored,
@@ -101,29 +101,8 @@ impl Dir {
         if !holds {
             return Ok(Stored::ConditionFailed);
         }
-        self.replace(&path, bytes).map_err(failed)?;
+        replace_file(&path, bytes).map_err(failed)?;
         Ok(Stored::Written)
-    }
-
-    /// Writes a temporary file, then renames it: atomic, also if the power fails.
-    fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let folder = path.parent().unwrap_or(&self.root);
-        fs::create_dir_all(folder)?;
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let new = folder.join(format!(".new-{}-{number}", std::process::id()));
-        // One may lie there of a killed process whose number this one has again;
-        // who lives and writes holds the lock.
-        let written = File::create(&new).and_then(|mut file| {
-            file.write_all(bytes)?;
-            file.sync_all()?;
-            fs::rename(&new, path)?;
-            File::open(folder)?.sync_all()
-        });
-        if written.is_err() {
-            let _ = fs::remove_file(&new);
-        }
-        written
     }
 
     fn lock(&self) -> Result<File, BlobError> {
@@ -198,6 +177,26 @@ impl Blobs for Dir {
         };
         path.display().to_string()
     }
+}
+
+/// Writes a temporary file, then renames it to `path`: atomic, even if the power fails.
+/// Creates the folder if it does not exist. A killed process may leave a temporary file,
+/// whose name begins with `.new-`.
+pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    fs::create_dir_all(folder)?;
+    // As readable as the user's other files, not only by the user.
+    let mut new = tempfile::Builder::new()
+        .prefix(".new-")
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(folder)?;
+    new.write_all(bytes)?;
+    new.as_file().sync_all()?;
+    new.persist(path)?;
+    File::open(folder)?.sync_all()
 }
 
 /// A file's bytes, version and time; `None` if it does not exist.

@@ -5,15 +5,13 @@ use std::io::Write;
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::Builder;
 use aws_sdk_s3::config::retry::RetryConfig;
-use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use aws_sdk_s3::types::Object;
 
-use crate::aws::SdkConfig;
+use crate::aws::{self, Limits, SdkConfig};
 use crate::blobs::{
     Blob, BlobError, Blobs, BoxFuture, Condition, Copied, ETag, Key, Listed, Read, Stored,
 };
@@ -83,14 +81,13 @@ impl S3 {
     /// The blobs of `bucket` whose keys begin with `prefix`, which is empty or
     /// ends with a slash, as in [`Location`](crate::blobs::Location).
     pub fn new(shared: &SdkConfig, bucket: String, prefix: String, timeouts: Timeouts) -> Self {
-        let limits = TimeoutConfig::builder()
-            .connect_timeout(timeouts.connect())
-            .operation_attempt_timeout(timeouts.attempt());
-        let config = Builder::from(shared)
-            .timeout_config(limits.build())
-            .retry_config(timeouts.retries());
+        let limits = Limits {
+            connect: timeouts.connect(),
+            attempt: timeouts.attempt(),
+            retries: timeouts.retries(),
+        };
         Self {
-            client: Client::from_conf(config.build()),
+            client: Client::new(&aws::client_config(shared, limits, None)),
             bucket,
             prefix,
             timeouts,

@@ -14,7 +14,8 @@ pub(crate) const MAX_FILE_BYTES: usize = 256 * 1024;
 const MAX_PROBLEMS: usize = 20;
 
 /// Why a config cannot be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, strum::IntoStaticStr)]
+#[strum(prefix = "Config.")]
 #[allow(missing_docs, reason = "the texts and the names say it")]
 pub enum ConfigError {
     /// No file exists for the pool. The host serves only pools that have one.
@@ -58,14 +59,7 @@ pub enum ConfigError {
 impl ConfigError {
     /// The error's name, for logs and callers.
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::UnknownPool { .. } => "Config.UnknownPool",
-            Self::Misnamed { .. } => "Config.Misnamed",
-            Self::BadLocation { .. } => "Config.BadLocation",
-            Self::NotText { .. } => "Config.NotText",
-            Self::Invalid { .. } => "Config.Invalid",
-            Self::UnknownPlugin { .. } => "Config.UnknownPlugin",
-        }
+        self.into()
     }
 
     /// A mistake that has no position in the file.

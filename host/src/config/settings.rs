@@ -31,17 +31,17 @@ impl ConfigError {
                 before.rule = format!("{}\n{line}", before.rule);
                 continue;
             }
-            let place = Place {
+            let position = Position {
                 key: "settings".to_owned(),
                 span: settings.map_or(0..0, |(name, _)| name.span()),
                 text: None,
             };
             let rest = begun.unwrap_or(line);
-            let (place, rest) = match settings {
-                Some((_, value)) => place.follow(value.get_ref(), value.span(), rest),
-                None => (place, rest),
+            let (position, rest) = match settings {
+                Some((_, value)) => position.follow(value.get_ref(), value.span(), rest),
+                None => (position, rest),
             };
-            problems.push(place.problem(text, rest));
+            problems.push(position.problem(text, rest));
         }
         problems.sort_by_key(|problem| (problem.line, problem.column));
         Self::Invalid {
@@ -52,14 +52,14 @@ impl ConfigError {
 }
 
 /// A key in the settings, and its position.
-struct Place {
+struct Position {
     key: String,
     span: Range<usize>,
     /// The start of the key's value, if that is a text.
     text: Option<usize>,
 }
 
-impl Place {
+impl Position {
     /// Descends to the innermost key that `rest` names and returns the rest of it.
     fn follow<'a>(self, value: &DeValue<'_>, span: Range<usize>, rest: &'a str) -> (Self, &'a str) {
         match value {

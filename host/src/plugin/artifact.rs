@@ -2,13 +2,15 @@
 //! mapped from files rather than copied.
 
 use std::borrow::Cow;
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
+
+use tempfile::NamedTempFile;
 
 use super::PluginError;
 use crate::digest::{Blake3, Blake3Hasher};
@@ -143,16 +145,13 @@ impl ArtifactFiles {
         Some(Artifact::in_a_file(path, bytes))
     }
 
-    /// Creates a temporary file for an artifact with this digest.
+    /// Creates a temporary file for an artifact with this digest. The file is deleted
+    /// unless the artifact is [persisted](Self::persist).
     pub fn receive(&self, digest: Blake3) -> io::Result<Incoming> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = self.path(digest);
-        let new = path.with_extension(format!("new-{}-{number}", std::process::id()));
-        let mut open = OpenOptions::new();
         Ok(Incoming {
-            file: open.write(true).create_new(true).mode(0o600).open(&new)?,
-            path: new,
+            file: tempfile::Builder::new()
+                .prefix(&format!("{digest}.new-"))
+                .tempfile_in(&self.folder)?,
             expected: digest,
             hasher: Blake3Hasher::default(),
             bytes: 0,
@@ -160,16 +159,12 @@ impl ArtifactFiles {
     }
 
     /// Renames the temporary file of a complete, verified artifact.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "what is kept must not be written any more"
-    )]
-    pub fn keep(&self, incoming: Incoming) -> io::Result<Artifact> {
+    pub fn persist(&self, incoming: Incoming) -> io::Result<Artifact> {
         let path = self.path(incoming.expected);
         // Mapped code must not change: not by our own mistake either.
         let read_only = Permissions::from_mode(0o400);
-        incoming.file.set_permissions(read_only)?;
-        fs::rename(&incoming.path, &path)?;
+        incoming.file.as_file().set_permissions(read_only)?;
+        incoming.file.persist(&path)?;
         let bytes = incoming.bytes;
         let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
         if before.saturating_add(bytes) > self.max_bytes {
@@ -206,12 +201,10 @@ impl ArtifactFiles {
     }
 }
 
-/// An artifact that is being written to a temporary file. The file is deleted unless
-/// the artifact is [kept](ArtifactFiles::keep).
+/// An artifact that is being written to a temporary file.
 #[derive(Debug)]
 pub struct Incoming {
-    file: File,
-    path: PathBuf,
+    file: NamedTempFile,
     expected: Blake3,
     hasher: Blake3Hasher,
     bytes: u64,
@@ -239,12 +232,5 @@ impl Write for Incoming {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-impl Drop for Incoming {
-    fn drop(&mut self) {
-        // Where it was kept, it has another name by now.
-        let _ = fs::remove_file(&self.path);
     }
 }

@@ -11,7 +11,8 @@ use crate::digest::Blake3;
 ///
 /// No message holds personal data, so each can be logged. The plugin's own message,
 /// which can, is a field of [`PluginError::Refused`] that its `Display` leaves out.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, strum::IntoStaticStr)]
+#[strum(prefix = "Plugin.")]
 pub enum PluginError {
     /// The bytes are not a WebAssembly component: damaged, truncated or a core module,
     /// for example.
@@ -167,25 +168,6 @@ impl PluginError {
 
     /// The error's name, for logs and callers.
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::NotAComponent { .. } => "Plugin.NotAComponent",
-            Self::NeedsFeature { .. } => "Plugin.NeedsFeature",
-            Self::ForbiddenImport { .. } => "Plugin.ForbiddenImport",
-            Self::WrongWorld { .. } => "Plugin.WrongWorld",
-            Self::TooManyParts { .. } => "Plugin.TooManyParts",
-            Self::ArtifactAltered { .. } => "Plugin.ArtifactAltered",
-            Self::OtherEngine { .. } => "Plugin.OtherEngine",
-            Self::Refused { .. } => "Plugin.Refused",
-            Self::FuelLimit { .. } => "Plugin.FuelLimit",
-            Self::TimeLimit { .. } => "Plugin.TimeLimit",
-            Self::StackOverflow => "Plugin.StackOverflow",
-            Self::MemoryLimit { .. } => "Plugin.MemoryLimit",
-            Self::TableLimit { .. } => "Plugin.TableLimit",
-            Self::OutputLimit { .. } => "Plugin.OutputLimit",
-            Self::LogLimit { .. } => "Plugin.LogLimit",
-            Self::MalformedOutput => "Plugin.MalformedOutput",
-            Self::Trap { .. } => "Plugin.Trap",
-            Self::Engine { .. } => "Plugin.Engine",
-        }
+        self.into()
     }
 }

@@ -7,6 +7,7 @@ use wasmtime::{PoolConcurrencyLimitError, ResourceLimiter, Trap};
 
 use super::PluginError;
 use crate::config::Limits;
+use crate::log::Level;
 
 /// Bytes that a log line costs in addition to its message, so that empty lines count.
 const LOG_LINE_BYTES: usize = 16;
@@ -43,25 +44,11 @@ impl Sandbox {
     }
 }
 
-/// How much a plugin's log line matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Level {
-    /// For the plugin's author.
-    Debug,
-    /// Worth knowing.
-    Info,
-    /// Looks wrong.
-    Warn,
-    /// Is wrong.
-    Error,
-}
-
 /// A line that a plugin logged. It may hold what the plugin's author put there,
 /// personal data too.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct LogLine {
-    /// How much it matters.
+    /// The level that the plugin chose.
     pub level: Level,
     /// The plugin's words.
     pub message: String,

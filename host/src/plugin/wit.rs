@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use super::PluginError;
-use super::sandbox::{Level, LogLine, Sandbox};
+use super::sandbox::{LogLine, Sandbox};
 use crate::event::PostConfirmation;
 use crate::item::{AttributeValue, Item, ItemError, Number};
+use crate::log::Level;
 use crate::timestamp::Timestamp;
 use bindings::poolhook::mapper::{logging, types};
 

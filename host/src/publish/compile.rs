@@ -16,22 +16,26 @@ use crate::config::{PublishLimits, Settings};
 use crate::plugin::Artifact;
 
 /// Why the compile child ended without an answer.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr)]
+#[strum(prefix = "Upload.")]
 pub enum CompileError {
     /// Compiling the component took longer than the limit.
     #[error("compiling the component took more than {seconds} s")]
+    #[strum(serialize = "CompileTime")]
     Time {
         /// The limit: `publish.compile-seconds` in `host.toml`.
         seconds: u64,
     },
     /// Compiling the component took more memory than the limit.
     #[error("compiling the component took more than {bytes} bytes of memory")]
+    #[strum(serialize = "CompileMemory")]
     Memory {
         /// The limit: `publish.compile-memory-bytes` in `host.toml`.
         bytes: u64,
     },
     /// The child ended with any other signal or exit code, or without an answer.
     #[error("the process that compiles the component and tries it out crashed ({status})")]
+    #[strum(serialize = "CompilerFailed")]
     Crashed {
         /// How the process ended, such as `signal: 11 (SIGSEGV)`.
         status: String,
@@ -41,11 +45,7 @@ pub enum CompileError {
 impl CompileError {
     /// The error's name, for the rejection and for logs.
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::Time { .. } => "Upload.CompileTime",
-            Self::Memory { .. } => "Upload.CompileMemory",
-            Self::Crashed { .. } => "Upload.CompilerFailed",
-        }
+        self.into()
     }
 
     pub(super) fn advice(&self) -> &'static str {

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::{PublishError, Published, Publisher, Rejected, Upload};
 use crate::blobs::{BlobError, Key, Read};
 use crate::config::{PluginName, Settings};
+use crate::log::{self, Level};
 use crate::releases::{ReleaseError, settings_key, uploaded_plugin};
 
 /// The largest `settings.json`, in bytes.
@@ -82,28 +83,36 @@ enum NoSettings {
     Unread(ReleaseError),
 }
 
-/// The log line for an upload's outcome: one JSON object.
+/// The log line for an upload's outcome.
 pub fn upload_log_line(key: &Key, handled: &Handled) -> String {
-    let key = key.as_str();
-    let line = match handled {
-        Ok(Some((plugin, Published::Live(checked)))) => {
-            json!({ "level": "INFO", "upload": key, "plugin": plugin, "published": "live",
-                    "component": checked.sha256 })
-        }
-        Ok(Some((plugin, Published::Superseded(checked, live)))) => {
-            json!({ "level": "INFO", "upload": key, "plugin": plugin,
-                    "published": "superseded", "component": checked.sha256,
-                    "live": live.sha256 })
-        }
-        Ok(Some((plugin, Published::Rejected(rejected)))) => {
-            json!({ "level": "WARN", "upload": key, "plugin": plugin, "published": "rejected",
+    let upload = key.as_str();
+    let (level, body) = match handled {
+        Ok(Some((plugin, Published::Live(checked)))) => (
+            Level::Info,
+            json!({ "upload": upload, "plugin": plugin, "published": "live",
+                    "component": checked.sha256 }),
+        ),
+        Ok(Some((plugin, Published::Superseded(checked, live)))) => (
+            Level::Info,
+            json!({ "upload": upload, "plugin": plugin, "published": "superseded",
+                    "component": checked.sha256, "live": live.sha256 }),
+        ),
+        Ok(Some((plugin, Published::Rejected(rejected)))) => (
+            Level::Warn,
+            json!({ "upload": upload, "plugin": plugin, "published": "rejected",
                     "error": rejected.name(), "message": rejected.to_string(),
-                    "advice": rejected.advice() })
-        }
-        Ok(None) => json!({ "level": "WARN", "upload": key, "published": "nothing",
-                            "message": "no such upload, or not uploads/<plugin>/<file>.wasm" }),
-        Err(error) => json!({ "level": "ERROR", "upload": key, "published": "failed",
-                              "error": error.name(), "message": error.text() }),
+                    "advice": rejected.advice() }),
+        ),
+        Ok(None) => (
+            Level::Warn,
+            json!({ "upload": upload, "published": "nothing",
+                    "message": "no such upload, or not uploads/<plugin>/<file>.wasm" }),
+        ),
+        Err(error) => (
+            Level::Error,
+            json!({ "upload": upload, "published": "failed", "error": error.name(),
+                    "message": error.text() }),
+        ),
     };
-    line.to_string()
+    log::line(level, &body)
 }

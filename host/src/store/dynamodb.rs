@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::config::{Builder, Region};
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::primitives::Blob;
@@ -17,12 +15,11 @@ use aws_sdk_dynamodb::types::{
 use tokio::time::{Instant, timeout_at};
 
 use super::{BoxFuture, Existing, ItemStore, Put, StoreError};
-use crate::aws::SdkConfig;
+use crate::aws::{self, Limits, SdkConfig};
 use crate::config::{Table, WriteMode};
 use crate::item::{AttributeValue, Item, Number};
 
-/// By default, the SDK waits for an answer without a limit. After this time, a retry is
-/// more likely to succeed.
+/// After this time, a retry is more likely to succeed.
 const CONNECT: Duration = Duration::from_secs(1);
 const ATTEMPT: Duration = Duration::from_millis(1400);
 /// Retries of a throttled table start early and are few, as the caller has only a few
@@ -52,18 +49,15 @@ impl DynamoDb {
         if let Some(client) = clients.get(region) {
             return client.clone();
         }
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT)
-            .operation_attempt_timeout(ATTEMPT);
-        let retries = RetryConfig::standard()
-            .with_max_attempts(ATTEMPTS)
-            .with_initial_backoff(FIRST_BACKOFF)
-            .with_max_backoff(LAST_BACKOFF);
-        let config = Builder::from(&self.shared)
-            .region(Region::new(region.to_owned()))
-            .timeout_config(timeouts.build())
-            .retry_config(retries);
-        let client = Client::from_conf(config.build());
+        let limits = Limits {
+            connect: CONNECT,
+            attempt: ATTEMPT,
+            retries: RetryConfig::standard()
+                .with_max_attempts(ATTEMPTS)
+                .with_initial_backoff(FIRST_BACKOFF)
+                .with_max_backoff(LAST_BACKOFF),
+        };
+        let client = Client::new(&aws::client_config(&self.shared, limits, Some(region)));
         clients.insert(region.to_owned(), client.clone());
         client
     }
@@ -207,11 +201,7 @@ where
     let table = table.name.to_string();
     match code.as_str() {
         "ResourceNotFoundException" => StoreError::NoTable { table, region },
-        "AccessDeniedException"
-        | "ExpiredTokenException"
-        | "InvalidSignatureException"
-        | "MissingAuthenticationTokenException"
-        | "UnrecognizedClientException" => StoreError::AccessDenied {
+        denied if aws::denies_access(denied) => StoreError::AccessDenied {
             action,
             table,
             region,

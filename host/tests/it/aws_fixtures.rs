@@ -13,12 +13,12 @@ use tempfile::TempDir;
 use crate::hostile::component;
 use crate::servers::{self, Server};
 use crate::stores::{create_table, items, table};
-use crate::support::{Place, Serve, block_on, http, tests};
+use crate::support::{Serve, TestFolder, block_on, http, tests};
 
 /// An S3 bucket, DynamoDB, and a folder to run `poolhook` in.
 pub(crate) struct Cloud {
     pub(crate) ministack: Server,
-    place: Place,
+    folder: TestFolder,
 }
 
 const BLOBS: [&str; 2] = ["--blobs", "s3://poolhook"];
@@ -33,8 +33,8 @@ pub(crate) struct Ran {
 impl Cloud {
     pub(crate) fn start() -> Self {
         let ministack = servers::ministack();
-        let place = Place::new(&[]);
-        let cloud = Self { ministack, place };
+        let folder = TestFolder::new(&[]);
+        let cloud = Self { ministack, folder };
         cloud.put("", b""); // the bucket itself
         cloud
     }
@@ -44,26 +44,26 @@ impl Cloud {
             ("AWS_REGION", "us-east-1"),
             ("AWS_ENDPOINT_URL_S3", self.ministack.url()),
             ("AWS_ENDPOINT_URL_DYNAMODB", self.ministack.url()),
-            ("POOLHOOK_CACHE", self.place.path().to_str().unwrap()),
+            ("POOLHOOK_CACHE", self.folder.path().to_str().unwrap()),
         ]
     }
 
     pub(crate) fn serve(&self) -> Serve {
         let config = ["--config", "s3://poolhook/config"];
         let arguments = [&config[..], &BLOBS, &["--dynamodb"]].concat();
-        self.place.serve(&arguments, &self.env())
+        self.folder.serve(&arguments, &self.env())
     }
 
     /// `poolhook`, using this AWS.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = self.place.command(arguments);
+        let mut command = self.folder.command(arguments);
         command.envs(self.env());
         command
     }
 
     /// A temporary folder, deleted on drop.
     pub(crate) fn folder(&self) -> TempDir {
-        TempDir::new_in(self.place.path()).unwrap()
+        TempDir::new_in(self.folder.path()).unwrap()
     }
 
     /// `poolhook plugin`, on the bucket.
@@ -89,7 +89,7 @@ impl Cloud {
 
     /// Publishes a component from a file of its own, so that publishes can run concurrently.
     pub(crate) fn publish_from(&self, file: &str, name: &str, component: &[u8]) -> Ran {
-        let file = self.place.path().join(format!("{file}.upload.wasm"));
+        let file = self.folder.path().join(format!("{file}.upload.wasm"));
         fs::write(&file, component).unwrap();
         self.plugin(&["publish", file.to_str().unwrap(), "--name", name])
     }

@@ -22,10 +22,10 @@ use tempfile::TempDir;
 use crate::command_line::text;
 use crate::servers::{self, PoolSeed};
 use crate::stores::{create_table, items, table};
-use crate::support::{OTHER_POOL, POOL, Place, block_on, handle};
+use crate::support::{OTHER_POOL, POOL, TestFolder, block_on, handle};
 use emulated::{Cognito, DynamoDb, Refusal, created, is_confirmed, user, user_name};
 
-impl Place {
+impl TestFolder {
     fn with_cognito(&self, url: &str, arguments: &[&str]) -> Command {
         let mut command = self.command(arguments);
         command.env("AWS_ENDPOINT_URL", url);
@@ -145,17 +145,17 @@ fn a_hundred_thousand_users_stream_through_flat_memory() {
         .or_else(|_| TempDir::new())
         .unwrap();
     let run = |users: u32| {
-        let place = Place::new(&[(POOL, "table = 'User'")]);
+        let folder = TestFolder::new(&[(POOL, "table = 'User'")]);
         let cognito = Cognito::start(users);
         let arguments = ["backfill", POOL, "--rate=100000", "--users-rate=100"];
-        let mut command = place.with_cognito(&cognito.url, &arguments);
+        let mut command = folder.with_cognito(&cognito.url, &arguments);
         command.env("POOLHOOK_STORE", memory.path().join(format!("{users}.db")));
         let child = command.stderr(Stdio::null()).spawn().unwrap();
         let (peak, took) = peak_kib(child);
-        (place, peak, took)
+        (folder, peak, took)
     };
     let (_, small, _) = run(10_000);
-    let (place, large, took) = run(100_000);
+    let (folder, large, took) = run(100_000);
 
     // The store's own limit: the same items one after the other, and nothing else.
     let store = Sqlite::open(&memory.path().join("limit.db")).unwrap();
@@ -188,21 +188,21 @@ fn a_hundred_thousand_users_stream_through_flat_memory() {
     assert_eq!(stored.len(), expected.len());
     let by_key: BTreeMap<_, _> = stored.into_iter().map(|row| (row.key, row.item)).collect();
     // The same users, signing up.
-    let other = Place::new(&[(POOL, "table = 'User'")]);
+    let other = TestFolder::new(&[(POOL, "table = 'User'")]);
     let host = other.host();
     for number in expected.into_iter().step_by(997) {
         let report = handle(&host, &sign_up(number));
         let item = serde_json::to_string(&report.trace.item.unwrap()).unwrap();
         assert_eq!(by_key[&user_name(number)], item);
     }
-    assert!(!place.checkpoint().exists());
+    assert!(!folder.checkpoint().exists());
 }
 
 #[test]
 fn a_backfill_killed_at_random_points_loses_and_duplicates_nothing() {
     const USERS: u32 = 3000;
     let (cognito, dynamodb) = (Cognito::start(USERS), DynamoDb::start());
-    let place = Place::new(&[(POOL, "table = 'User'")]);
+    let folder = TestFolder::new(&[(POOL, "table = 'User'")]);
     let start = || {
         let arguments = [
             "backfill",
@@ -211,7 +211,7 @@ fn a_backfill_killed_at_random_points_loses_and_duplicates_nothing() {
             "--rate=1500",
             "--users-rate=100",
         ];
-        let mut command = place.with_cognito(&cognito.url, &arguments);
+        let mut command = folder.with_cognito(&cognito.url, &arguments);
         command.env("AWS_ENDPOINT_URL_DYNAMODB", &dynamodb.url);
         command.stderr(Stdio::piped()).spawn().unwrap()
     };
@@ -225,7 +225,7 @@ fn a_backfill_killed_at_random_points_loses_and_duplicates_nothing() {
         thread::sleep(Duration::from_millis(100 + (random >> 33) % 500));
         let _ = child.kill();
         child.wait().unwrap();
-        resumable += u32::from(place.checkpoint().exists());
+        resumable += u32::from(folder.checkpoint().exists());
     }
     let before = cognito.requests();
     let (code, _, err) = text(&start().wait_with_output().unwrap());
@@ -261,8 +261,9 @@ fn transient_errors_are_retried() {
     let (cognito, dynamodb) = (Cognito::start(300), DynamoDb::start());
     cognito.refuse(Refusal::OneIn(5));
     dynamodb.throttle_for(Duration::from_secs(4));
-    let place = Place::new(&[(POOL, "table = 'User'")]);
-    let mut command = place.with_cognito(&cognito.url, &["backfill", POOL, "--dynamodb", "--json"]);
+    let folder = TestFolder::new(&[(POOL, "table = 'User'")]);
+    let mut command =
+        folder.with_cognito(&cognito.url, &["backfill", POOL, "--dynamodb", "--json"]);
     command.env("AWS_ENDPOINT_URL_DYNAMODB", &dynamodb.url);
     let output = command.output().unwrap();
     let (lines, last) = lines(&output);
@@ -275,9 +276,9 @@ fn transient_errors_are_retried() {
 #[test]
 fn a_backfill_uses_no_more_than_its_share_of_the_capacity() {
     let (cognito, dynamodb) = (Cognito::start(130), DynamoDb::start());
-    let place = Place::new(&[(POOL, "table = 'User'")]);
+    let folder = TestFolder::new(&[(POOL, "table = 'User'")]);
     let arguments = ["backfill", POOL, "--dynamodb", "--capacity-share=0.5"];
-    let mut command = place.with_cognito(&cognito.url, &arguments);
+    let mut command = folder.with_cognito(&cognito.url, &arguments);
     command.env("AWS_ENDPOINT_URL_DYNAMODB", &dynamodb.url);
     let began = Instant::now();
     let (code, _, err) = text(&command.output().unwrap());
@@ -287,16 +288,16 @@ fn a_backfill_uses_no_more_than_its_share_of_the_capacity() {
     assert!(took > Duration::from_millis(1500), "{took:?}");
     assert!(took < Duration::from_secs(6), "{took:?}");
     assert_rows_of(&dynamodb, 130);
-    let share = place.backfill(&cognito, &["--capacity-share=0.5"]);
+    let share = folder.backfill(&cognito, &["--capacity-share=0.5"]);
     assert!(text(&share).2.contains("cannot be used with"), "{share:?}");
 }
 
 #[test]
 fn lasting_errors_are_reported_and_a_stale_checkpoint_starts_again() {
     let cognito = Cognito::start(200);
-    let place = Place::new(&[(POOL, "table = 'User'"), (OTHER_POOL, "table = 'User'")]);
+    let folder = TestFolder::new(&[(POOL, "table = 'User'"), (OTHER_POOL, "table = 'User'")]);
     let check = |expected: &str| {
-        let (code, out, err) = text(&place.backfill(&cognito, &[]));
+        let (code, out, err) = text(&folder.backfill(&cognito, &[]));
         assert_eq!((code, out.as_str()), (Some(2), ""), "{err}");
         assert!(err.contains(expected), "{expected} is not in\n{err}");
     };
@@ -305,11 +306,11 @@ fn lasting_errors_are_reported_and_a_stale_checkpoint_starts_again() {
     cognito.refuse(Refusal::All("AccessDeniedException"));
     check("Allow cognito-idp:DescribeUserPool on it");
     cognito.refuse(Refusal::None);
-    fs::write(place.checkpoint(), "{").unwrap();
+    fs::write(folder.checkpoint(), "{").unwrap();
     check("is not a checkpoint");
 
     let arguments = ["backfill", "eu-west-1_Unknown"];
-    let unknown = place
+    let unknown = folder
         .with_cognito(&cognito.url, &arguments)
         .output()
         .unwrap();
@@ -320,20 +321,20 @@ fn lasting_errors_are_reported_and_a_stale_checkpoint_starts_again() {
     let tally = json!({ "users": 60, "written": 60, "present": 0, "differing": 0,
         "differingAttributes": {}, "skipped": 0, "unconfirmed": 0, "failed": 0, "failures": {} });
     let stale = json!({ "userPoolId": POOL, "next": "stale", "soFar": tally });
-    fs::write(place.checkpoint(), stale.to_string()).unwrap();
-    let output = place.backfill(&cognito, &["--json"]);
+    fs::write(folder.checkpoint(), stale.to_string()).unwrap();
+    let output = folder.backfill(&cognito, &["--json"]);
     assert_eq!(lines(&output).1["summary"]["written"], 196);
-    assert!(!place.checkpoint().exists());
+    assert!(!folder.checkpoint().exists());
 }
 
 #[test]
 fn ctrl_c_finishes_the_page_and_says_how_to_resume() {
     let cognito = Cognito::start(600);
-    let place = Place::new(&[(POOL, "table = 'User'")]);
-    let mut command = place.with_cognito(&cognito.url, &["backfill", POOL, "--rate=120"]);
+    let folder = TestFolder::new(&[(POOL, "table = 'User'")]);
+    let mut command = folder.with_cognito(&cognito.url, &["backfill", POOL, "--rate=120"]);
     let child = command.stderr(Stdio::piped()).spawn().unwrap();
     // In the middle of the second page.
-    while !place.checkpoint().exists() {
+    while !folder.checkpoint().exists() {
         thread::sleep(Duration::from_millis(5));
     }
     let interrupt = Command::new("kill")
@@ -343,35 +344,35 @@ fn ctrl_c_finishes_the_page_and_says_how_to_resume() {
     let (code, _, err) = text(&child.wait_with_output().unwrap());
     assert_eq!(code, Some(1), "{err}");
     assert!(err.contains("run the same command to resume"), "{err}");
-    assert_eq!(place.items("User").len(), 118);
-    let (code, _, err) = text(&place.backfill(&cognito, &[]));
+    assert_eq!(folder.items("User").len(), 118);
+    let (code, _, err) = text(&folder.backfill(&cognito, &[]));
     assert_eq!(code, Some(0), "{err}");
     assert!(
         err.contains("600 users, 588 written, 12 not confirmed"),
         "{err}"
     );
-    assert_eq!(place.items("User").len(), 588);
+    assert_eq!(folder.items("User").len(), 588);
 }
 
 #[test]
 fn reconcile_distinguishes_five_outcomes_and_applies_one() {
     let cognito = Cognito::start(250);
-    let place = Place::new(&[(POOL, "table = 'User'")]);
-    assert!(place.backfill(&cognito, &[]).status.success());
-    let agreed = place.reconcile(&cognito, &[]);
+    let folder = TestFolder::new(&[(POOL, "table = 'User'")]);
+    assert!(folder.backfill(&cognito, &[]).status.success());
+    let agreed = folder.reconcile(&cognito, &[]);
     assert_eq!(agreed.status.code(), Some(0), "{agreed:?}");
 
-    let store = Sqlite::open(&place.store()).unwrap();
+    let store = Sqlite::open(&folder.store()).unwrap();
     let put = |table, id: &str, email| put(&store, table, id, email);
     put("User", &user_name(3), "other@example.com");
     put("User", "ghost", "ghost@example.com");
     put("Customer", "elsewhere", "elsewhere@example.com");
-    let before = place.items("User");
+    let before = folder.items("User");
     // Ten more users than rows, and two that the plugin skips or maps to a too large item.
     cognito.add(10);
     cognito.odd(true);
 
-    let output = place.reconcile(&cognito, &["--json"]);
+    let output = folder.reconcile(&cognito, &["--json"]);
     assert_eq!(output.status.code(), Some(1));
     let (users, last) = lines(&output);
     assert_eq!(
@@ -391,29 +392,29 @@ fn reconcile_distinguishes_five_outcomes_and_applies_one() {
     assert_eq!(of("failed"), [user_name(5)].into());
     assert_eq!(of("orphaned"), ["ghost".to_owned()].into());
     assert!(!text(&output).1.contains("example.com"), "no values");
-    assert_eq!(place.items("User"), before);
+    assert_eq!(folder.items("User"), before);
 
-    let (code, out, err) = text(&place.reconcile(&cognito, &["--apply"]));
+    let (code, out, err) = text(&folder.reconcile(&cognito, &["--apply"]));
     assert_eq!((code, out.as_str()), (Some(1), ""), "{err}");
     assert!(err.contains("10 missing, now written"), "{err}");
     assert!(
         err.contains("1 orphaned rows") && !err.contains("ghost"),
         "{err}"
     );
-    let after = place.items("User");
+    let after = folder.items("User");
     assert_eq!(after.len(), before.len() + 10);
     assert!(before.iter().all(|item| after.contains(item)));
-    let (_, last) = lines(&place.reconcile(&cognito, &["--json"]));
+    let (_, last) = lines(&folder.reconcile(&cognito, &["--json"]));
     assert_eq!(last["summary"]["missing"], 0);
 }
 
 #[test]
 fn orphans_are_reported_only_where_rows_are_known_to_be_the_pools() {
     let cognito = Cognito::start(60);
-    let place = Place::new(&[(POOL, "table = 'User'")]);
-    place.configure(OTHER_POOL, "table = 'User'\nregion = 'ap-northeast-1'");
-    assert!(place.backfill(&cognito, &[]).status.success());
-    let output = place.reconcile(&cognito, &["--json"]);
+    let folder = TestFolder::new(&[(POOL, "table = 'User'")]);
+    folder.configure(OTHER_POOL, "table = 'User'\nregion = 'ap-northeast-1'");
+    assert!(folder.backfill(&cognito, &[]).status.success());
+    let output = folder.reconcile(&cognito, &["--json"]);
     assert_eq!(output.status.code(), Some(0));
     let (_, last) = lines(&output);
     assert_eq!(last["summary"]["orphaned"], Value::Null);
@@ -424,14 +425,14 @@ fn orphans_are_reported_only_where_rows_are_known_to_be_the_pools() {
     );
 
     // The earlier rows' keys do not have this form, so they are ignored.
-    place.configure(
+    folder.configure(
         POOL,
         "table = 'User'\nkey.equals = '{userPoolId}#{userName}'",
     );
     let orphaned =
-        || lines(&place.reconcile(&cognito, &["--json"])).1["summary"]["orphaned"].clone();
+        || lines(&folder.reconcile(&cognito, &["--json"])).1["summary"]["orphaned"].clone();
     assert_eq!(orphaned(), 0);
-    let store = Sqlite::open(&place.store()).unwrap();
+    let store = Sqlite::open(&folder.store()).unwrap();
     for id in [
         &format!("{POOL}#ghost"),
         &format!("{POOL}#{}", user_name(1)),
@@ -471,9 +472,9 @@ fn users_created_by_an_admin_reach_dynamodb() {
     cognito
         .sign_up("client0", "later", "Passw0rd!", "later@example.com")
         .unwrap();
-    let place = Place::new(&[(POOL, "table = 'User'")]);
+    let folder = TestFolder::new(&[(POOL, "table = 'User'")]);
     let run = |arguments: &[&str]| {
-        let mut command = place.with_cognito(cognito.url(), arguments);
+        let mut command = folder.with_cognito(cognito.url(), arguments);
         command.env("AWS_ENDPOINT_URL_DYNAMODB", dynalite.url());
         text(&command.output().unwrap())
     };

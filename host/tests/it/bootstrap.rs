@@ -24,15 +24,15 @@ use tokio::net::TcpListener;
 use crate::aws_fixtures::mapper;
 use crate::servers;
 use crate::stores::{items, table};
-use crate::support::{POOL, Place, block_on, clean, event, event_names, http};
+use crate::support::{POOL, TestFolder, block_on, clean, event, event_names, http};
 
 #[test]
 fn every_event_comes_back_byte_for_byte_and_failures_by_name() {
     let ministack = servers::ministack();
     create_table(ministack.url(), "ap-northeast-1", "User");
     create_table(ministack.url(), "us-east-1", "Customer");
-    let place = Place::with_sample_pools();
-    let lambda = Lambda::start(&place, ministack.url());
+    let folder = TestFolder::with_sample_pools();
+    let lambda = Lambda::start(&folder, ministack.url());
 
     for name in event_names() {
         let raw = event(&name);
@@ -94,15 +94,15 @@ fn every_event_comes_back_byte_for_byte_and_failures_by_name() {
 fn a_published_plugin_is_loaded_and_refreshed() {
     let ministack = servers::ministack();
     create_table(ministack.url(), "ap-northeast-1", "User");
-    let place = Place::new(&[(POOL, "table = 'User'\nplugin = 'acme'")]);
-    place.configure("host", "refresh-seconds = 1");
+    let folder = TestFolder::new(&[(POOL, "table = 'User'\nplugin = 'acme'")]);
+    folder.configure("host", "refresh-seconds = 1");
     let publish = |shape| {
-        fs::write(place.path().join("acme.wasm"), mapper(shape, "")).unwrap();
-        let published = place.poolhook(&["plugin", "publish", "acme.wasm"]);
+        fs::write(folder.path().join("acme.wasm"), mapper(shape, "")).unwrap();
+        let published = folder.poolhook(&["plugin", "publish", "acme.wasm"]);
         assert!(published.status.success(), "{published:?}");
     };
     publish("one");
-    let lambda = Lambda::start(&place, ministack.url());
+    let lambda = Lambda::start(&folder, ministack.url());
     let user = |name: &str| lambda.invoke(replaced("userName", &json!(name)));
     assert_eq!(user("first").kind, "response");
     publish("two");
@@ -123,9 +123,9 @@ fn a_published_plugin_is_loaded_and_refreshed() {
 
 #[test]
 fn a_broken_config_is_an_init_error() {
-    let place = Place::with_sample_pools();
-    place.configure("defaults", "limits = { fuel = 0 }");
-    let mut lambda = Lambda::start(&place, "http://127.0.0.1:9");
+    let folder = TestFolder::with_sample_pools();
+    folder.configure("defaults", "limits = { fuel = 0 }");
+    let mut lambda = Lambda::start(&folder, "http://127.0.0.1:9");
     let Answer { kind, body } = lambda.answer();
     assert_eq!(kind, "init");
     let error: Value = serde_json::from_slice(&body).unwrap();
@@ -176,15 +176,15 @@ pub(crate) struct Answer {
 }
 
 impl Lambda {
-    pub(crate) fn start(place: &Place, dynamodb: &str) -> Self {
+    pub(crate) fn start(folder: &TestFolder, dynamodb: &str) -> Self {
         let (sender, answers) = channel();
         let events = Arc::default();
         let address = runtime_api(Arc::clone(&events), sender);
         // `config` is next to the binary, as in the deployed zip.
-        let binary = place.path().join("bootstrap");
+        let binary = folder.path().join("bootstrap");
         copy_binary(&binary);
-        let log = place.path().join("bootstrap.log");
-        let blobs = place.path().join("poolhook.blobs");
+        let log = folder.path().join("bootstrap.log");
+        let blobs = folder.path().join("poolhook.blobs");
         let blobs = blobs.exists().then_some(("POOLHOOK_BLOBS", blobs));
         let mut command: Command = clean(binary.to_str().unwrap());
         let bootstrap = command
@@ -194,7 +194,7 @@ impl Lambda {
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
             .env("AWS_REGION", "ap-northeast-1")
             .env("AWS_ENDPOINT_URL_DYNAMODB", dynamodb)
-            .env("TMPDIR", place.path())
+            .env("TMPDIR", folder.path())
             .envs(blobs)
             .stdout(fs::File::create(&log).unwrap())
             .stderr(Stdio::inherit())

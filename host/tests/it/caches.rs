@@ -69,7 +69,7 @@ fn plugins_beyond_the_budget_run_and_are_evicted() {
         let plugin = format!("many-{number}");
         lab.lay(&plugin, &mapper(number), &machine_code());
         let config = format!("table = 'User'\nplugin = '{plugin}'\nwrite = 'replace'");
-        lab.place.configure(&pool(number), &config);
+        lab.folder.configure(&pool(number), &config);
     }
     let host = lab.host_with(None);
     let raw = String::from_utf8(event("confirm-sign-up")).unwrap();
@@ -125,9 +125,9 @@ fn a_plugin_larger_than_the_budget_runs() {
 fn valid_updates_are_activated_and_invalid_ones_are_not() {
     let lab = Lab::new();
     configure_host(&lab, "refresh-seconds = 1");
-    let defaults = lab.place.config().join("defaults.toml");
+    let defaults = lab.folder.config().join("defaults.toml");
     fs::write(&defaults, "table = 'User'").unwrap();
-    lab.place
+    lab.folder
         .configure(POOL, "plugin = 'acme'\nwrite = 'replace'");
     lab.lay(ACME, &mapper(1), &machine_code());
     let host = lab.host();
@@ -154,9 +154,9 @@ fn valid_updates_are_activated_and_invalid_ones_are_not() {
 
     // A newer release, a newer config, and a config whose plugin does not exist.
     lab.lay(ACME, &mapper(2), &machine_code());
-    lab.place
+    lab.folder
         .configure(POOL, "table = 'Member'\nplugin = 'acme'\nwrite = 'replace'");
-    lab.place.configure(OTHER_POOL, "plugin = 'nowhere'");
+    lab.folder.configure(OTHER_POOL, "plugin = 'nowhere'");
     later.wait();
     later.mapped("User", 1);
     later.other("Customer");
@@ -164,7 +164,7 @@ fn valid_updates_are_activated_and_invalid_ones_are_not() {
     assert_eq!(
         short(&notices),
         [
-            "config kept us-east-1_Tn4Kp0Zs9: Plugin.NotReleased".to_owned(),
+            "config refresh failed us-east-1_Tn4Kp0Zs9: Plugin.NotReleased".to_owned(),
             format!("new config {POOL}"),
             format!("new release acme {}", Sha256::of(&mapper(2))),
         ]
@@ -181,8 +181,8 @@ fn valid_updates_are_activated_and_invalid_ones_are_not() {
     assert_eq!(
         short(&notices),
         [
-            format!("config kept {POOL}: Blobs.Unavailable"),
-            "release kept acme: Blobs.Unavailable".to_owned(),
+            format!("config refresh failed {POOL}: Blobs.Unavailable"),
+            "release refresh failed acme: Blobs.Unavailable".to_owned(),
         ]
     );
     later.mapped("Member", 2);
@@ -198,15 +198,15 @@ fn valid_updates_are_activated_and_invalid_ones_are_not() {
     assert_eq!(
         short(&notices),
         [
-            format!("config kept {POOL}: Config.Invalid"),
-            "release kept acme: Plugin.NoSuchRelease".to_owned(),
+            format!("config refresh failed {POOL}: Config.Invalid"),
+            "release refresh failed acme: Plugin.NoSuchRelease".to_owned(),
         ]
     );
     later.mapped("Member", 2);
 
     // New defaults reach pools whose own files are unchanged.
     lab.put_live(ACME, Sha256::of(&mapper(2)));
-    lab.place
+    lab.folder
         .configure(POOL, "plugin = 'acme'\nwrite = 'replace'");
     fs::write(&defaults, "table = 'Guest'").unwrap();
     later.wait();
@@ -221,13 +221,13 @@ fn valid_updates_are_activated_and_invalid_ones_are_not() {
     later.mapped("Visitor", 2);
 
     // A pool whose file is deleted is rejected.
-    fs::remove_file(lab.place.config().join(&pool)).unwrap();
+    fs::remove_file(lab.folder.config().join(&pool)).unwrap();
     later.wait();
     later.mapped("Visitor", 2);
     let notices = later.is_over("no pool");
     assert_eq!(
         short(&notices),
-        [format!("config kept {POOL}: Config.UnknownPool")]
+        [format!("config refresh failed {POOL}: Config.UnknownPool")]
     );
     let unknown = lab.handle(&later.host, &event("confirm-sign-up"));
     assert_eq!(failure(&unknown), "Config.UnknownPool");
@@ -237,7 +237,7 @@ fn valid_updates_are_activated_and_invalid_ones_are_not() {
 fn no_event_waits_for_a_refresh() {
     let lab = Lab::new();
     configure_host(&lab, "refresh-seconds = 1");
-    lab.place
+    lab.folder
         .configure(POOL, "table = 'User'\nplugin = 'acme'\nwrite = 'replace'");
     lab.lay(ACME, &mapper(1), &machine_code());
     let host = lab.host();
@@ -353,5 +353,5 @@ fn short(notices: &[Value]) -> Vec<String> {
 }
 
 fn configure_host(lab: &Lab, toml: &str) {
-    fs::write(lab.place.config().join("host.toml"), toml).unwrap();
+    fs::write(lab.folder.config().join("host.toml"), toml).unwrap();
 }

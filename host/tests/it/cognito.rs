@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::servers::{self, CODE, PoolSeed};
 use crate::stores::{create_table, items, table};
-use crate::support::{OTHER_POOL, POOL, Place, block_on};
+use crate::support::{OTHER_POOL, POOL, TestFolder, block_on};
 
 const PASSWORD: &str = "Passw0rd!";
 
@@ -28,8 +28,8 @@ fn sign_ups_reach_their_tables(dynamodb: &str) {
     for table in &tables {
         block_on(create_table(dynamodb, table));
     }
-    let place = Place::with_sample_pools();
-    let serve = place.serve(&["--dynamodb"], &[("AWS_ENDPOINT_URL_DYNAMODB", dynamodb)]);
+    let folder = TestFolder::with_sample_pools();
+    let serve = folder.serve(&["--dynamodb"], &[("AWS_ENDPOINT_URL_DYNAMODB", dynamodb)]);
     let clients = ["client0of0user", "client0of0customer"];
     let [pool, other_pool] = clients;
     let cognito = servers::cognito_local(

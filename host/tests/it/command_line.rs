@@ -6,7 +6,7 @@ use std::process::{Output, Stdio};
 use serde_json::Value;
 
 use crate::hostile::default_plugin;
-use crate::support::{POOL, Place, tests};
+use crate::support::{POOL, TestFolder, tests};
 
 pub(crate) fn text(output: &Output) -> (Option<i32>, String, String) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
@@ -25,31 +25,31 @@ const ITEM: &str = "{\"email\":{\"S\":\"hanako@example.com\"},\"id\":{\"S\":\"0f
 
 #[test]
 fn run_writes_prints_and_is_idempotent() {
-    let place = Place::with_sample_pools();
+    let folder = TestFolder::with_sample_pools();
     let event = sample("confirm-sign-up");
-    let (code, out, err) = text(&place.poolhook(&["run", &event]));
+    let (code, out, err) = text(&folder.poolhook(&["run", &event]));
     assert_eq!((code, out.as_str()), (Some(0), ITEM), "{err}");
     assert!(err.contains("written to User"), "{err}");
-    let (code, out, err) = text(&place.poolhook(&["run", &event]));
+    let (code, out, err) = text(&folder.poolhook(&["run", &event]));
     assert_eq!((code, out.as_str()), (Some(0), ITEM), "{err}");
     assert!(err.contains("already there"), "{err}");
 
-    let (code, out, _) = text(&place.poolhook(&["items", "User"]));
+    let (code, out, _) = text(&folder.poolhook(&["items", "User"]));
     assert_eq!((code, out.as_str()), (Some(0), ITEM));
-    let (_, out, _) = text(&place.poolhook(&["items", "User", "--json"]));
+    let (_, out, _) = text(&folder.poolhook(&["items", "User", "--json"]));
     assert_eq!(serde_json::from_str::<Value>(&out).unwrap()["Count"], 1);
 }
 
 #[test]
 fn run_continues_after_a_bad_event_and_reports_it() {
-    let place = Place::new(&[(POOL, "table = 'User'")]);
+    let folder = TestFolder::new(&[(POOL, "table = 'User'")]);
     let arguments = [
         "run",
         "--json",
         &sample("other-pool"),
         &sample("confirm-sign-up"),
     ];
-    let (code, out, _) = text(&place.poolhook(&arguments));
+    let (code, out, _) = text(&folder.poolhook(&arguments));
     assert_eq!(code, Some(1));
     let lines: Vec<Value> = out
         .lines()
@@ -62,32 +62,32 @@ fn run_continues_after_a_bad_event_and_reports_it() {
 
 #[test]
 fn run_tries_out_a_plugin_and_rejects_a_truncated_one() {
-    let place = Place::with_sample_pools();
+    let folder = TestFolder::with_sample_pools();
     let event = sample("confirm-sign-up");
     let component = fs::read(default_plugin()).unwrap();
-    fs::write(place.path().join("mine.wasm"), &component).unwrap();
+    fs::write(folder.path().join("mine.wasm"), &component).unwrap();
     fs::write(
-        place.path().join("half.wasm"),
+        folder.path().join("half.wasm"),
         &component[..component.len() / 2],
     )
     .unwrap();
 
-    let (code, out, err) = text(&place.poolhook(&["run", "--plugin", "half.wasm", &event]));
+    let (code, out, err) = text(&folder.poolhook(&["run", "--plugin", "half.wasm", &event]));
     assert_eq!((code, out.as_str()), (Some(2), ""));
     assert!(
         err.contains("half.wasm: Plugin.NotAComponent: not a WebAssembly component"),
         "{err}"
     );
-    let (code, out, err) = text(&place.poolhook(&["run", "--plugin", "mine.wasm", &event]));
+    let (code, out, err) = text(&folder.poolhook(&["run", "--plugin", "mine.wasm", &event]));
     assert_eq!((code, out.as_str()), (Some(0), ITEM), "{err}");
     assert!(err.contains("plugin mine"), "{err}");
 }
 
 #[test]
 fn a_closed_pipe_is_not_an_error() {
-    let place = Place::with_sample_pools();
+    let folder = TestFolder::with_sample_pools();
     let event = sample("confirm-sign-up");
-    let mut command = place.command(&["run", &event, &event]);
+    let mut command = folder.command(&["run", &event, &event]);
     let mut child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -101,15 +101,15 @@ fn a_closed_pipe_is_not_an_error() {
 
 #[test]
 fn config_check_names_file_line_key_and_rule() {
-    let place = Place::with_sample_pools();
-    let (code, out, _) = text(&place.poolhook(&["config", "check"]));
+    let folder = TestFolder::with_sample_pools();
+    let (code, out, _) = text(&folder.poolhook(&["config", "check"]));
     assert_eq!(code, Some(0));
     assert!(out.contains("User in ap-northeast-1"), "{out}");
 
-    place.configure(POOL, "# A comment.\ntabel = 'User'\n[limits]\nfuel = 0\n");
-    place.configure("not a pool", "table = 'User'");
-    place.configure("eu-west-1_Unknown", "table = 'User'\nplugin = 'acme'");
-    let (code, _, err) = text(&place.poolhook(&["config", "check"]));
+    folder.configure(POOL, "# A comment.\ntabel = 'User'\n[limits]\nfuel = 0\n");
+    folder.configure("not a pool", "table = 'User'");
+    folder.configure("eu-west-1_Unknown", "table = 'User'\nplugin = 'acme'");
+    let (code, _, err) = text(&folder.poolhook(&["config", "check"]));
     assert_eq!(code, Some(1));
     let pool = format!("config/{POOL}.toml");
     for expected in [
@@ -120,14 +120,14 @@ fn config_check_names_file_line_key_and_rule() {
     ] {
         assert!(err.contains(expected), "{expected} is not in\n{err}");
     }
-    let (_, out, _) = text(&place.poolhook(&["config", "check", "--json"]));
+    let (_, out, _) = text(&folder.poolhook(&["config", "check", "--json"]));
     let report: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(report["errors"].as_array().unwrap().len(), 4, "{report}");
 }
 
 #[test]
 fn errors_say_what_to_do() {
-    let place = Place::with_sample_pools();
+    let folder = TestFolder::with_sample_pools();
     for (arguments, expected) in [
         (&["items", "User"][..], "`poolhook run` creates it"),
         (&["run", "nowhere.json"], "cannot read nowhere.json"),
@@ -135,12 +135,12 @@ fn errors_say_what_to_do() {
         (&["run"], "Usage:"),
         (&["plugin", "build", "nowhere"], "nowhere"),
     ] {
-        let (code, out, err) = text(&place.poolhook(arguments));
+        let (code, out, err) = text(&folder.poolhook(arguments));
         assert_eq!((code, out.as_str()), (Some(2), ""), "{arguments:?}");
         assert!(err.contains(expected), "{arguments:?}: {err}");
     }
     for command in [&["--help"][..], &["run", "--help"], &["serve", "--help"]] {
-        let (code, out, _) = text(&place.poolhook(command));
+        let (code, out, _) = text(&folder.poolhook(command));
         assert_eq!(code, Some(0));
         assert!(out.contains("Usage:"), "{out}");
     }

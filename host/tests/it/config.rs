@@ -6,7 +6,7 @@ use std::{env, fs};
 use poolhook::config::{Defaults, HostConfig, PoolConfig};
 use poolhook::event::UserPoolId;
 
-use crate::support::{POOL, Place, block_on, files, tests};
+use crate::support::{POOL, TestFolder, block_on, files, tests};
 
 #[test]
 fn each_file_gives_the_expected_result() {
@@ -57,9 +57,9 @@ fn a_pools_file_overrides_the_defaults() {
 
 #[test]
 fn an_invalid_file_affects_only_its_own_pool() {
-    let place = Place::with_sample_pools();
-    place.configure(POOL, "tabel = 'User'");
-    let pools = place.pools().unwrap();
+    let folder = TestFolder::with_sample_pools();
+    folder.configure(POOL, "tabel = 'User'");
+    let pools = folder.pools().unwrap();
     let get = |id| {
         let pool = UserPoolId::parse(id).unwrap();
         block_on(pools.get(&pool)).map_err(|error| error.name())
@@ -68,19 +68,22 @@ fn an_invalid_file_affects_only_its_own_pool() {
     assert!(get(crate::support::OTHER_POOL).is_ok());
     assert_eq!(get("eu-west-1_Nobody").unwrap_err(), "Config.UnknownPool");
 
-    fs::remove_dir_all(place.config()).unwrap();
-    let nowhere = place.pools().map(|_| ()).unwrap_err();
+    fs::remove_dir_all(folder.config()).unwrap();
+    let nowhere = folder.pools().map(|_| ()).unwrap_err();
     assert_eq!(nowhere.name(), "Blobs.Unavailable");
 }
 
 #[test]
 fn the_hosts_file_applies_to_all_pools() {
-    let place = Place::with_sample_pools();
-    assert_eq!(*place.pools().unwrap().host_config(), HostConfig::default());
+    let folder = TestFolder::with_sample_pools();
+    assert_eq!(
+        *folder.pools().unwrap().host_config(),
+        HostConfig::default()
+    );
     let text =
         "refresh-seconds = 3\nplugins.memory-bytes = 2_000_000\n[publish]\ncompile-seconds = 7";
-    place.configure("host", text);
-    let pools = place.pools().unwrap();
+    folder.configure("host", text);
+    let pools = folder.pools().unwrap();
     let config = pools.host_config();
     assert_eq!(
         (config.refresh_seconds, config.plugin_memory_bytes),
@@ -89,8 +92,8 @@ fn the_hosts_file_applies_to_all_pools() {
     assert_eq!(config.publish.compile_seconds, 7);
     assert_eq!(block_on(pools.list()).unwrap().len(), 2);
 
-    place.configure("host", "refresh-seconds = 0\nplugin = {}");
-    let wrong = place.pools().map(|_| ()).unwrap_err();
+    folder.configure("host", "refresh-seconds = 0\nplugin = {}");
+    let wrong = folder.pools().map(|_| ()).unwrap_err();
     assert_eq!(wrong.name(), "Config.Invalid");
     assert!(
         wrong

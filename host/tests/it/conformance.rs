@@ -9,7 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::command_line::text;
-use crate::support::{Place, event, event_names, tests};
+use crate::support::{TestFolder, event, event_names, tests};
 
 /// The path below `host/tests`.
 const CASES: &str = "conformance/cases";
@@ -108,7 +108,7 @@ fn with_settings_refused() -> TempDir {
 /// Runs the cases, all of which must pass, and returns their items.
 fn run(cases: &Path, subject: &[&str]) -> Items {
     let arguments = ["plugin", "test", cases.to_str().unwrap(), "--json"];
-    let tested = Place::new(&[]).poolhook(&[&arguments, subject].concat());
+    let tested = TestFolder::new(&[]).poolhook(&[&arguments, subject].concat());
     let (code, out, err) = text(&tested);
     assert_eq!(code, Some(0), "{subject:?}: {err}\n{out}");
     let items = out.lines().map(|line| {

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::aws_fixtures::mapper;
-use crate::support::{OTHER_POOL, POOL, Place, Serve, event, http};
+use crate::support::{OTHER_POOL, POOL, Serve, TestFolder, event, http};
 
 /// Invokes the function. Returns the failure's name, or `None`.
 fn invoke(serve: &Serve, raw: &[u8]) -> Option<String> {
@@ -19,14 +19,14 @@ fn invoke(serve: &Serve, raw: &[u8]) -> Option<String> {
     None
 }
 
-fn run(place: &Place, arguments: &[&str]) -> (Option<i32>, String, String) {
-    let ran = place.poolhook(arguments);
+fn run(folder: &TestFolder, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let ran = folder.poolhook(arguments);
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (ran.status.code(), text(ran.stdout), text(ran.stderr))
 }
 
-fn listed(place: &Place) -> Vec<Value> {
-    let (code, out, err) = run(place, &["dead-letters", "list", "--json"]);
+fn listed(folder: &TestFolder) -> Vec<Value> {
+    let (code, out, err) = run(folder, &["dead-letters", "list", "--json"]);
     assert_eq!(code, Some(0), "{err}");
     out.lines()
         .map(|line| serde_json::from_str(line).unwrap())
@@ -36,14 +36,14 @@ fn listed(place: &Place) -> Vec<Value> {
 #[test]
 fn events_that_cannot_be_written_are_dead_lettered_and_replayed() {
     // Neither plugin is published yet.
-    let place = Place::new(&[
+    let folder = TestFolder::new(&[
         (POOL, "table = 'User'\nplugin = 'acme'"),
         (
             OTHER_POOL,
             "table = 'Customer'\nplugin = 'other'\non-failure = 'reject'",
         ),
     ]);
-    let serve = place.serve(&[], &[]);
+    let serve = folder.serve(&[], &[]);
     let raw = event("confirm-sign-up");
     assert_eq!(invoke(&serve, &raw), None);
     let other = event("other-pool");
@@ -69,7 +69,7 @@ fn events_that_cannot_be_written_are_dead_lettered_and_replayed() {
     drop(serve);
 
     // One dead letter per event, with all of its attempts.
-    let letters = listed(&place);
+    let letters = listed(&folder);
     assert_eq!(letters.len(), 2, "{letters:?}");
     for (letter, (pool, attempts)) in letters.iter().zip([(POOL, 1), (OTHER_POOL, 3)]) {
         assert_eq!(letter["userPoolId"], pool);
@@ -79,82 +79,82 @@ fn events_that_cannot_be_written_are_dead_lettered_and_replayed() {
         assert_eq!(letter["retryable"], false);
     }
     let key = letters[0]["key"].as_str().unwrap();
-    let (_, shown, _) = run(&place, &["dead-letters", "show", key]);
+    let (_, shown, _) = run(&folder, &["dead-letters", "show", key]);
     assert!(shown.contains("hanako@example.com"), "{shown}");
-    let kept = fs::read_to_string(place.path().join("poolhook.blobs").join(key)).unwrap();
+    let kept = fs::read_to_string(folder.path().join("poolhook.blobs").join(key)).unwrap();
     assert!(
         kept.contains(str::from_utf8(&raw).unwrap().trim()),
         "{kept}"
     );
 
     // Nothing is fixed, so both are left.
-    let (code, _, err) = run(&place, &["dead-letters", "replay"]);
+    let (code, _, err) = run(&folder, &["dead-letters", "replay"]);
     assert_eq!(code, Some(1));
     assert!(err.contains("0 replayed, 2 left"), "{err}");
-    let (code, _, err) = run(&place, &["dead-letters", "replay", "--retryable"]);
+    let (code, _, err) = run(&folder, &["dead-letters", "replay", "--retryable"]);
     assert_eq!(code, Some(0));
     assert!(err.contains("0 replayed, 0 left"), "{err}");
 
-    fs::write(place.path().join("acme.wasm"), mapper("one", "")).unwrap();
-    let (code, _, err) = run(&place, &["plugin", "publish", "acme.wasm"]);
+    fs::write(folder.path().join("acme.wasm"), mapper("one", "")).unwrap();
+    let (code, _, err) = run(&folder, &["plugin", "publish", "acme.wasm"]);
     assert_eq!(code, Some(0), "{err}");
-    let (_, out, err) = run(&place, &["dead-letters", "replay", "--dry-run"]);
+    let (_, out, err) = run(&folder, &["dead-letters", "replay", "--dry-run"]);
     assert!(out.contains(r#""shape":{"S":"one"}"#), "{out}");
     assert!(err.contains("1 would be replayed, 1 left"), "{err}");
-    assert!(place.items("User").is_empty());
-    assert_eq!(listed(&place).len(), 2);
+    assert!(folder.items("User").is_empty());
+    assert_eq!(listed(&folder).len(), 2);
 
-    let (code, _, err) = run(&place, &["dead-letters", "replay", "--pool", POOL]);
+    let (code, _, err) = run(&folder, &["dead-letters", "replay", "--pool", POOL]);
     assert_eq!(code, Some(0), "{err}");
     assert!(err.contains("1 replayed, 0 left"), "{err}");
-    assert_eq!(place.items("User").len(), 1);
-    assert_eq!(listed(&place).len(), 1);
+    assert_eq!(folder.items("User").len(), 1);
+    assert_eq!(listed(&folder).len(), 1);
 
     // The other one is purged, but only with --yes.
     let purge = ["dead-letters", "purge", "--class", "plugin"];
-    let (_, out, err) = run(&place, &purge);
+    let (_, out, err) = run(&folder, &purge);
     assert!(
         out.contains(OTHER_POOL) && err.contains("--yes"),
         "{out}{err}"
     );
-    assert_eq!(listed(&place).len(), 1);
-    let (_, _, err) = run(&place, &[&purge[..], &["--yes"]].concat());
+    assert_eq!(listed(&folder).len(), 1);
+    let (_, _, err) = run(&folder, &[&purge[..], &["--yes"]].concat());
     assert!(err.contains("1 deleted"), "{err}");
-    assert!(listed(&place).is_empty());
+    assert!(listed(&folder).is_empty());
 }
 
 #[test]
 fn replay_replaces_no_item_and_reports_what_differs() {
-    let place = Place::new(&[(POOL, "table = 'User'\nplugin = 'acme'\nwrite = 'replace'")]);
-    let serve = place.serve(&[], &[]);
+    let folder = TestFolder::new(&[(POOL, "table = 'User'\nplugin = 'acme'\nwrite = 'replace'")]);
+    let serve = folder.serve(&[], &[]);
     assert_eq!(invoke(&serve, &event("confirm-sign-up")), None);
     // In the meantime another writer has written the user's row.
-    place.configure(POOL, "table = 'User'");
+    folder.configure(POOL, "table = 'User'");
     let event = crate::support::tests("events/confirm-sign-up.json");
-    let (code, _, err) = run(&place, &["run", event.to_str().unwrap()]);
+    let (code, _, err) = run(&folder, &["run", event.to_str().unwrap()]);
     assert_eq!(code, Some(0), "{err}");
-    let before = place.items("User");
+    let before = folder.items("User");
     drop(serve);
 
-    place.configure(POOL, "table = 'User'\nplugin = 'acme'\nwrite = 'replace'");
-    fs::write(place.path().join("acme.wasm"), mapper("two", "")).unwrap();
-    let (code, _, err) = run(&place, &["plugin", "publish", "acme.wasm"]);
+    folder.configure(POOL, "table = 'User'\nplugin = 'acme'\nwrite = 'replace'");
+    fs::write(folder.path().join("acme.wasm"), mapper("two", "")).unwrap();
+    let (code, _, err) = run(&folder, &["plugin", "publish", "acme.wasm"]);
     assert_eq!(code, Some(0), "{err}");
-    let (code, _, err) = run(&place, &["dead-letters", "replay"]);
+    let (code, _, err) = run(&folder, &["dead-letters", "replay"]);
     assert_eq!(code, Some(1));
     assert!(err.contains("differs in email, shape"), "{err}");
-    assert_eq!(place.items("User"), before);
-    assert_eq!(listed(&place).len(), 1);
+    assert_eq!(folder.items("User"), before);
+    assert_eq!(listed(&folder).len(), 1);
 
-    let (code, _, err) = run(&place, &["dead-letters", "replay", "--overwrite"]);
+    let (code, _, err) = run(&folder, &["dead-letters", "replay", "--overwrite"]);
     assert_eq!(code, Some(0), "{err}");
-    assert!(place.items("User")[0].contains("two"));
-    assert!(listed(&place).is_empty());
+    assert!(folder.items("User")[0].contains("two"));
+    assert!(listed(&folder).is_empty());
 }
 
 #[test]
 fn a_date_is_a_day_of_the_calendar() {
-    let place = Place::new(&[]);
+    let folder = TestFolder::new(&[]);
     for date in [
         "2026-99-99",
         "2026-02-30",
@@ -164,11 +164,11 @@ fn a_date_is_a_day_of_the_calendar() {
         "today",
     ] {
         for option in ["--since", "--until"] {
-            let (code, out, err) = run(&place, &["dead-letters", "list", option, date]);
+            let (code, out, err) = run(&folder, &["dead-letters", "list", option, date]);
             assert_eq!((code, out.as_str()), (Some(2), ""), "{date}: {err}");
             assert!(err.contains("must be a date such as"), "{date}: {err}");
         }
     }
-    let (_, _, err) = run(&place, &["dead-letters", "list", "--since", "2028-02-29"]);
+    let (_, _, err) = run(&folder, &["dead-letters", "list", "--since", "2028-02-29"]);
     assert!(!err.contains("must be a date"), "{err}");
 }

@@ -8,7 +8,7 @@ use poolhook::plugins::Plugins;
 use serde_json::{Value, json};
 
 use crate::hostile::{default_plugin, plugin_name};
-use crate::support::{Place, event, event_names, handle};
+use crate::support::{TestFolder, event, event_names, handle};
 
 #[test]
 fn built_in() {
@@ -41,9 +41,9 @@ pub(crate) fn compiled(component: &[u8]) -> Plugins {
 fn conforms(plugins: impl Fn() -> Plugins) {
     for name in event_names() {
         // A folder for each event: most events are of the same user.
-        let place = Place::with_sample_pools();
+        let folder = TestFolder::with_sample_pools();
         let raw = event(&name);
-        let report = handle(&place.host_with(plugins()), &raw);
+        let report = handle(&folder.host_with(plugins()), &raw);
         let outcome = report
             .outcome
             .unwrap_or_else(|failure| panic!("{name}: {failure}"));

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use poolhook::config::Limits;
 
 use crate::command_line::text;
-use crate::support::{Place, tests};
+use crate::support::{TestFolder, tests};
 
 /// Errors that only operators get, so the page for plugin authors does not list them.
 const NOT_THE_AUTHORS: [&str; 10] = [
@@ -91,7 +91,7 @@ fn the_page_for_authors_shows_the_limits() {
 #[test]
 fn the_page_on_the_command_line_lists_every_command_on_plugins() {
     let page = read("docs/cli.md");
-    let (_, help, _) = text(&Place::new(&[]).poolhook(&["plugin", "--help"]));
+    let (_, help, _) = text(&TestFolder::new(&[]).poolhook(&["plugin", "--help"]));
     let (_, commands) = help.split_once("Commands:\n").unwrap();
     let commands = commands.lines().take_while(|line| !line.is_empty());
     let mut seen = 0;
@@ -206,7 +206,7 @@ fn the_docs_and_the_code_speak_plainly() {
 /// Each `poolhook ...` in the docs is a command, with options that it has.
 #[test]
 fn every_command_in_the_docs_is_one() {
-    let place = Place::new(&[]);
+    let folder = TestFolder::new(&[]);
     let mut helps = BTreeMap::new();
     let mut wrong = Vec::new();
     let mut seen = 0;
@@ -223,7 +223,7 @@ fn every_command_in_the_docs_is_one() {
                 let path = named[..length].join(" ");
                 let help = helps.entry(path).or_insert_with(|| {
                     let arguments = [&named[..length], &["--help"]].concat();
-                    let (code, help, _) = text(&place.poolhook(&arguments));
+                    let (code, help, _) = text(&folder.poolhook(&arguments));
                     (code == Some(0)).then_some(help)
                 });
                 help.clone()
@@ -312,10 +312,35 @@ fn read(path: &str) -> String {
     fs::read_to_string(repository().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The errors' names in the code: `"Class.Name"`.
+/// The errors' names in the code: `"Class.Name"`, and the variants of each enum whose
+/// variants' names have the prefix `Class.`.
 fn errors() -> BTreeSet<String> {
     let mut all = BTreeSet::new();
-    visit(&tests("../src"), &mut |text| all.extend(names(text, '"')));
+    visit(&tests("../src"), &mut |text| {
+        all.extend(names(text, '"'));
+        for rest in text.split("#[strum(prefix = \"").skip(1) {
+            let (prefix, rest) = rest.split_once('"').unwrap();
+            let (_, variants) = rest.split_once(" {\n").unwrap();
+            let (variants, _) = variants.split_once("\n}").unwrap();
+            let mut renamed = None;
+            // A variant is indented once.
+            let lines = variants
+                .lines()
+                .filter_map(|line| line.strip_prefix("    "));
+            for line in lines {
+                if let Some(name) = line.strip_prefix("#[strum(serialize = \"") {
+                    renamed = name.split('"').next();
+                } else if line.starts_with(|c: char| c.is_ascii_uppercase()) {
+                    let name = line.split(|c: char| !c.is_alphanumeric()).next();
+                    let name = renamed.take().or(name).unwrap();
+                    // An error that is another error has its name.
+                    let transparent = prefix == "Plugin." && name == "Blobs";
+                    all.extend((!transparent).then(|| format!("{prefix}{name}")));
+                }
+            }
+        }
+    });
+    assert!(all.len() > 60, "{all:?}");
     all
 }
 

@@ -4,12 +4,12 @@ use poolhook::event::{MAX_EVENT_BYTES, PostConfirmation};
 use poolhook::host::{Outcome, Skip};
 use serde_json::{Value, json};
 
-use crate::support::{POOL, Place, event, event_names, failure, handle};
+use crate::support::{POOL, TestFolder, event, event_names, failure, handle};
 
 #[test]
 fn invalid_events_fail_by_name_and_write_nothing() {
-    let place = Place::new(&[(POOL, "table = 'User'")]);
-    let host = place.host();
+    let folder = TestFolder::new(&[(POOL, "table = 'User'")]);
+    let host = folder.host();
     let changed = |change: fn(&mut Value)| {
         let mut event: Value = serde_json::from_slice(&event("confirm-sign-up")).unwrap();
         change(&mut event);
@@ -85,7 +85,7 @@ fn invalid_events_fail_by_name_and_write_nothing() {
         let text = report.outcome.unwrap_err().text();
         assert!(!text.contains("hanako"), "{text}");
     }
-    assert!(place.items("User").is_empty());
+    assert!(folder.items("User").is_empty());
     assert_eq!(
         handle(&host, &event("confirm-sign-up")).outcome_name(),
         "written"
@@ -133,32 +133,32 @@ fn variations_of_cognito_and_its_emulators_are_accepted() {
 #[test]
 fn only_listed_trigger_sources_write() {
     let skipped = Ok(Outcome::Skipped(Skip::TriggerSource));
-    let place = Place::new(&[(POOL, "table = 'User'")]);
-    let report = handle(&place.host(), &event("forgot-password"));
+    let folder = TestFolder::new(&[(POOL, "table = 'User'")]);
+    let report = handle(&folder.host(), &event("forgot-password"));
     assert_eq!(report.outcome.map_err(|error| error.name()), skipped);
     let unknown = String::from_utf8(event("confirm-sign-up")).unwrap();
     let unknown = unknown.replace(
         "PostConfirmation_ConfirmSignUp",
         "PostConfirmation_Something",
     );
-    let report = handle(&place.host(), unknown.as_bytes());
+    let report = handle(&folder.host(), unknown.as_bytes());
     assert_eq!(report.outcome.map_err(|error| error.name()), skipped);
-    assert!(place.items("User").is_empty());
+    assert!(folder.items("User").is_empty());
 
-    place.configure(
+    folder.configure(
         POOL,
         "table = 'User'\ntriggers = ['PostConfirmation_ConfirmForgotPassword']",
     );
-    let report = handle(&place.host(), &event("forgot-password"));
+    let report = handle(&folder.host(), &event("forgot-password"));
     assert_eq!(report.outcome_name(), "written");
-    let report = handle(&place.host(), &event("confirm-sign-up"));
+    let report = handle(&folder.host(), &event("confirm-sign-up"));
     assert_eq!(report.outcome.map_err(|error| error.name()), skipped);
 }
 
 #[test]
 fn the_log_line_contains_no_value_of_the_users() {
-    let place = Place::with_sample_pools();
-    let host = place.host();
+    let folder = TestFolder::with_sample_pools();
+    let host = folder.host();
     for name in event_names() {
         let raw = event(&name);
         let report = handle(&host, &raw);

@@ -266,13 +266,13 @@ impl World {
     /// `dead-letters replay` of all dead letters, through the proxy.
     fn replaying(&self) -> std::process::Command {
         let replay = ["dead-letters", "replay", "--rate", "10000", "--dynamodb"];
-        let places = [
+        let locations = [
             "--blobs",
             "s3://poolhook",
             "--config",
             "s3://poolhook/config",
         ];
-        let mut command = self.cloud.command(&[&replay[..], &places].concat());
+        let mut command = self.cloud.command(&[&replay[..], &locations].concat());
         command
             .env("AWS_ENDPOINT_URL_S3", &self.proxy.url)
             .env("AWS_ENDPOINT_URL_DYNAMODB", &self.proxy.url)

@@ -9,7 +9,7 @@ use poolhook::plugins::Plugins;
 use serde_json::{Value, json};
 
 use crate::default_plugin::compiled;
-use crate::support::{POOL, Place, event, failure, handle, tests};
+use crate::support::{POOL, TestFolder, event, failure, handle, tests};
 
 const SIX_KEYS: &str = r#"
 table = "User"
@@ -46,8 +46,8 @@ fn rebuilt() {
 }
 
 fn makes_the_item(plugins: Plugins) {
-    let place = Place::new(&[(POOL, SIX_KEYS)]);
-    let report = handle(&place.host_with(plugins), &event("custom-attributes"));
+    let folder = TestFolder::new(&[(POOL, SIX_KEYS)]);
+    let report = handle(&folder.host_with(plugins), &event("custom-attributes"));
     assert_eq!(report.outcome.unwrap(), Outcome::Written);
     let mut item = serde_json::to_value(report.trace.item).unwrap();
     let since = item.as_object_mut().unwrap().remove("since").unwrap();
@@ -74,15 +74,15 @@ fn its_item_must_follow_dynamodbs_rules() {
         ("id = 'user.name'\nx = 'user.client_id.x'", "Plugin.Refused"),
     ] {
         let toml = format!("table = 'User'\nplugin = 'fields'\n[settings.item]\n{item}");
-        let place = Place::new(&[(POOL, &toml)]);
-        let report = handle(&place.host(), &event("confirm-sign-up"));
+        let folder = TestFolder::new(&[(POOL, &toml)]);
+        let report = handle(&folder.host(), &event("confirm-sign-up"));
         assert_eq!(failure(&report), error, "{item}");
     }
 }
 
 #[test]
 fn config_check_locates_each_mistake() {
-    let place = Place::new(&[(
+    let folder = TestFolder::new(&[(
         POOL,
         r#"table = "User"
 plugin = "fields"
@@ -96,10 +96,10 @@ plan  = '''usr['x']'''
 zip   = 1
 "#,
     )]);
-    let mistakes = mistakes(&place);
-    let places: Vec<_> = mistakes
+    let mistakes = mistakes(&folder);
+    let locations: Vec<_> = mistakes
         .iter()
-        .map(|(place, text)| (place.as_str(), text.split(';').next().unwrap()))
+        .map(|(folder, text)| (folder.as_str(), text.split(';').next().unwrap()))
         .collect();
     let expected = [
         (
@@ -124,37 +124,37 @@ zip   = 1
             "must be an expression in quotes, such as \"user.name\", and is 1",
         ),
     ];
-    assert_eq!(places, expected);
+    assert_eq!(locations, expected);
 }
 
 #[test]
 fn the_example_config_is_valid() {
     let config = tests("../../config");
-    let check = Place::new(&[]).poolhook(&["config", "check", config.to_str().unwrap()]);
+    let check = TestFolder::new(&[]).poolhook(&["config", "check", config.to_str().unwrap()]);
     let text = String::from_utf8(check.stderr).unwrap();
     assert_eq!(check.status.code(), Some(0), "{text}");
 }
 
 #[test]
 fn config_check_names_the_file_with_the_settings() {
-    let place = Place::new(&[
+    let folder = TestFolder::new(&[
         (POOL, "table = 'User'\nplugin = 'fields'"),
         (
             "defaults",
             "# All pools.\n[settings.item]\nid = 'user.nam'\n",
         ),
     ]);
-    let check = place.poolhook(&["config", "check"]);
+    let check = folder.poolhook(&["config", "check"]);
     let text = String::from_utf8(check.stderr).unwrap();
     assert!(
         text.starts_with("config/defaults.toml:3:7: settings.item.id: unknown field"),
         "{text}"
     );
-    place.configure("defaults", "");
-    let [(place, text)] = &mistakes(&place)[..] else {
+    folder.configure("defaults", "");
+    let [(folder, text)] = &mistakes(&folder)[..] else {
         panic!("one mistake");
     };
-    assert_eq!(place, "1:1 settings");
+    assert_eq!(folder, "1:1 settings");
     assert_eq!(text, "missing field `item`");
 }
 
@@ -175,8 +175,8 @@ error = "item.email: there is nothing"
 "#;
     let right =
         SIX_KEYS.to_owned() + &examples.replace("user.attributes.email", "there is nothing");
-    let place = Place::new(&[(POOL, &right)]);
-    assert_eq!(mistakes(&place), []);
+    let folder = TestFolder::new(&[(POOL, &right)]);
+    assert_eq!(mistakes(&folder), []);
 
     let wrong = r#"
 [[settings.examples]]
@@ -195,8 +195,8 @@ error = "x"
 skip = true
 error = "x"
 "#;
-    place.configure(POOL, &(SIX_KEYS.to_owned() + wrong));
-    let found = mistakes(&place);
+    folder.configure(POOL, &(SIX_KEYS.to_owned() + wrong));
+    let found = mistakes(&folder);
     let expected = [
         (
             "16:1",
@@ -221,14 +221,14 @@ error = "x"
         ),
     ];
     assert_eq!(found.len(), expected.len(), "{found:#?}");
-    for ((place, text), (at, mistake)) in found.iter().zip(expected) {
-        let found = format!("{place}: {text}").replacen(" settings.examples", "", 1);
+    for ((folder, text), (at, mistake)) in found.iter().zip(expected) {
+        let found = format!("{folder}: {text}").replacen(" settings.examples", "", 1);
         assert!(found.starts_with(&format!("{at}{mistake}")), "{found}");
     }
 
     let misspelt = "[[settings.examples]]\nitme = {}\n";
-    place.configure(POOL, &(SIX_KEYS.to_owned() + misspelt));
-    let [(at, text)] = &mistakes(&place)[..] else {
+    folder.configure(POOL, &(SIX_KEYS.to_owned() + misspelt));
+    let [(at, text)] = &mistakes(&folder)[..] else {
         panic!("one mistake");
     };
     assert_eq!(at, "14:1 settings.examples[0].itme");
@@ -266,8 +266,8 @@ fn every_complaint_about_settings_is_a_mistake() {
     let toml = SIX_KEYS.to_owned()
         + "nick = \"\"\"'a' ~\nuser.attributes.nickname\"\"\"\n[[settings.examples]]\n"
         + "attributes.email = 'a'\nitem.id.S = 'hanako'\n";
-    let place = Place::new(&[(POOL, &toml)]);
-    let [(at, rule)] = &mistakes(&place)[..] else {
+    let folder = TestFolder::new(&[(POOL, &toml)]);
+    let [(at, rule)] = &mistakes(&folder)[..] else {
         panic!("one mistake");
     };
     assert!(at.ends_with("settings.examples[0]"), "{at}");
@@ -343,15 +343,15 @@ fn hostile_expressions_end_in_a_named_error() {
         let toml = toml::to_string(&json!({
             "table": "User", "plugin": "fields", "settings": settings,
         }));
-        let place = Place::new(&[(POOL, &toml.unwrap())]);
-        let report = handle(&place.host(), &event("confirm-sign-up"));
+        let folder = TestFolder::new(&[(POOL, &toml.unwrap())]);
+        let report = handle(&folder.host(), &event("confirm-sign-up"));
         let name = report
             .outcome
             .as_ref()
             .map_or_else(Failure::name, |_| "none");
         assert_eq!(name, expected, "{shown}");
 
-        let check = place.poolhook(&["config", "check"]);
+        let check = folder.poolhook(&["config", "check"]);
         let code = check.status.code().unwrap();
         let text = String::from_utf8(check.stderr).unwrap();
         assert!(code < 2, "{shown}: {text}");
@@ -360,16 +360,16 @@ fn hostile_expressions_end_in_a_named_error() {
 }
 
 /// The mistakes that `config check` finds: line, column and key, and the rule.
-fn mistakes(place: &Place) -> Vec<(String, String)> {
-    let check = place.poolhook(&["config", "check", "--json"]);
+fn mistakes(folder: &TestFolder) -> Vec<(String, String)> {
+    let check = folder.poolhook(&["config", "check", "--json"]);
     let found: Value = serde_json::from_slice(&check.stdout).unwrap();
     let errors = found["errors"].as_array().unwrap();
     assert_eq!(check.status.code(), Some(i32::from(!errors.is_empty())));
     let mistake = |error: &Value| {
         assert_eq!(error["errorType"], "Config.Invalid", "{error}");
         let key = error["key"].as_str().unwrap();
-        let place = format!("{}:{} {key}", error["line"], error["column"]);
-        (place, error["errorMessage"].as_str().unwrap().to_owned())
+        let folder = format!("{}:{} {key}", error["line"], error["column"]);
+        (folder, error["errorMessage"].as_str().unwrap().to_owned())
     };
     errors.iter().map(mistake).collect()
 }

@@ -8,7 +8,7 @@ use wit_parser::Resolve;
 
 use crate::command_line::text;
 use crate::hostile::{add, component_of, hostile};
-use crate::support::{Place, tests};
+use crate::support::{TestFolder, tests};
 
 /// One folder for each released version.
 #[test]
@@ -17,7 +17,8 @@ fn every_released_version_still_maps_the_same() {
     for entry in fs::read_dir(tests("frozen")).unwrap() {
         let folder = entry.unwrap().path();
         if folder.is_dir() {
-            let tested = Place::new(&[]).poolhook(&["plugin", "test", folder.to_str().unwrap()]);
+            let tested =
+                TestFolder::new(&[]).poolhook(&["plugin", "test", folder.to_str().unwrap()]);
             let (code, out, err) = text(&tested);
             assert_eq!(code, Some(0), "{err}{out}");
             versions += 1;

@@ -11,11 +11,11 @@ use poolhook::plugins::Plugins;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::{PackageId, Resolve};
 
-use crate::support::{POOL, Place, event, failure, files, handle, tests};
+use crate::support::{POOL, TestFolder, event, failure, files, handle, tests};
 
 #[test]
 fn every_misbehaviour_has_a_name_and_the_host_survives() {
-    let place = Place::new(&[(POOL, "table = 'User'")]);
+    let folder = TestFolder::new(&[(POOL, "table = 'User'")]);
     let mut plugins = Plugins::builtin().unwrap();
     let mut failed = Vec::new();
     let mut check = |case: &Case, got: &str| {
@@ -39,10 +39,10 @@ fn every_misbehaviour_has_a_name_and_the_host_survives() {
     for case in &running {
         let Case { name, limits, .. } = case;
         let config = format!("table = 'User'\nplugin = '{name}'\nlimits = {{ {limits} }}");
-        place.configure(&case.pool(), &config);
+        folder.configure(&case.pool(), &config);
     }
 
-    let host = place.host_with(plugins);
+    let host = folder.host_with(plugins);
     let good = String::from_utf8(event("confirm-sign-up")).unwrap();
     for case in &running {
         let began = Instant::now();
@@ -54,7 +54,7 @@ fn every_misbehaviour_has_a_name_and_the_host_survives() {
             case.name
         );
         assert!(
-            place.items("User").is_empty(),
+            folder.items("User").is_empty(),
             "{} wrote an item",
             case.name
         );
@@ -64,7 +64,7 @@ fn every_misbehaviour_has_a_name_and_the_host_survives() {
 
     let report = handle(&host, good.as_bytes());
     assert_eq!(report.outcome_name(), "written", "{:?}", report.outcome);
-    assert_eq!(place.items("User").len(), 1);
+    assert_eq!(folder.items("User").len(), 1);
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn a_truncated_component_is_rejected() {
 
 #[test]
 fn a_plugins_message_is_not_in_the_hosts_own_texts() {
-    let place = Place::new(&[(POOL, "table = 'User'\nplugin = 'an-error'")]);
+    let folder = TestFolder::new(&[(POOL, "table = 'User'\nplugin = 'an-error'")]);
     let mut plugins = Plugins::builtin().unwrap();
     let case = cases()
         .into_iter()
@@ -99,7 +99,7 @@ fn a_plugins_message_is_not_in_the_hosts_own_texts() {
         .unwrap();
     add(&mut plugins, "an-error", &case.component).unwrap();
 
-    let report = handle(&place.host_with(plugins), &event("confirm-sign-up"));
+    let report = handle(&folder.host_with(plugins), &event("confirm-sign-up"));
     let failure = report.outcome.as_ref().unwrap_err();
     let Failure::Plugin(PluginError::Refused { message }) = failure else {
         panic!("{failure}");

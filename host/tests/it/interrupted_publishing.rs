@@ -14,7 +14,7 @@ use poolhook::plugin::TARGET;
 
 use crate::hostile::plugin_name;
 use crate::release_fixtures::{ACME, Fault, Lab, at, entry, machine_code, mapper, upload};
-use crate::support::{POOL, Place, event};
+use crate::support::{POOL, TestFolder, event};
 use crate::{blobs, servers};
 
 #[test]
@@ -37,7 +37,7 @@ fn a_crash_at_any_write_leaves_the_old_or_the_new_release_live_in_s3() {
         Timeouts::Batch,
     );
     let runtime = lab.runtime;
-    lab = Lab::with(Place::new(&[]), Arc::new(s3));
+    lab = Lab::with(TestFolder::new(&[]), Arc::new(s3));
     // Connections belong to the runtime that created them.
     lab.runtime = runtime;
     cut_everywhere(&lab);
@@ -139,12 +139,12 @@ const WORKS: [Work; 5] = [
 fn cut_everywhere(lab: &Lab) {
     let mut versions = 0;
     for work in &WORKS {
-        let places = (1..=work.writes).flat_map(|write| [(write, false), (write, true)]);
-        for (write, after) in places {
+        let locations = (1..=work.writes).flat_map(|write| [(write, false), (write, true)]);
+        for (write, after) in locations {
             versions += 10;
             let plugin = format!("{}-{write}-{after}", work.name);
             let runs = format!("table = 'User'\nplugin = '{plugin}'\nwrite = 'replace'");
-            lab.place.configure(POOL, &runs);
+            lab.folder.configure(POOL, &runs);
             let round = Round {
                 lab,
                 plugin,
@@ -245,11 +245,11 @@ impl Round<'_> {
 #[test]
 fn a_publisher_that_is_killed_leaves_something_to_load() {
     let lab = Lab::new();
-    let file = lab.place.path().join("mapper.wasm");
+    let file = lab.folder.path().join("mapper.wasm");
     let arguments = ["plugin", "publish", "mapper.wasm", "--name", ACME];
     fs::write(&file, mapper(0)).unwrap();
     let began = Instant::now();
-    let first = lab.place.poolhook(&arguments);
+    let first = lab.folder.poolhook(&arguments);
     assert!(first.status.success(), "{first:?}");
     let whole = began.elapsed();
 
@@ -258,7 +258,7 @@ fn a_publisher_that_is_killed_leaves_something_to_load() {
     let (mut cut, mut through) = (0, 0);
     for version in 1..=25 {
         fs::write(&file, mapper(version)).unwrap();
-        let mut command = lab.place.command(&arguments);
+        let mut command = lab.folder.command(&arguments);
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let mut process = command.spawn().unwrap();
         // Most of the time is spent on starting and compiling: the writes come at the end.
@@ -284,7 +284,7 @@ fn a_publisher_that_is_killed_leaves_something_to_load() {
     assert!(cut > 0, "none of {through} was killed in time");
 
     fs::write(&file, mapper(99)).unwrap();
-    let last = lab.place.poolhook(&arguments);
+    let last = lab.folder.poolhook(&arguments);
     assert!(last.status.success(), "{last:?}");
     assert_eq!(lab.mapped_with(), Sha256::of(&mapper(99)));
 }
@@ -293,7 +293,7 @@ fn a_publisher_that_is_killed_leaves_something_to_load() {
 fn a_killed_writers_partial_files_block_nothing() {
     let lab = Lab::new();
     lab.lay(ACME, &mapper(0), &machine_code());
-    fs::write(lab.place.path().join("mapper.wasm"), mapper(1)).unwrap();
+    fs::write(lab.folder.path().join("mapper.wasm"), mapper(1)).unwrap();
     // In a container, the next process often has the same process id as the last one.
     let script = r#"
         for folder in releases/acme artifacts/"$1"; do
@@ -306,7 +306,7 @@ fn a_killed_writers_partial_files_block_nothing() {
     "#;
     let mut shell = crate::support::clean("/bin/sh");
     let publish = shell
-        .current_dir(lab.place.path())
+        .current_dir(lab.folder.path())
         .args(["-c", script, env!("CARGO_BIN_EXE_poolhook")])
         .arg(Sha256::of(&mapper(1)).to_string())
         .env("PATH", "/usr/bin:/bin");

@@ -7,7 +7,7 @@ use std::{env, fs};
 
 use serde_json::Value;
 
-use crate::support::{POOL, Place, RUST_PLUGINS, tests};
+use crate::support::{POOL, RUST_PLUGINS, TestFolder, tests};
 
 #[test]
 fn rust_tests() {
@@ -80,7 +80,7 @@ fn c_tests_builds_and_maps() {
     ] {
         let arguments = format!("plugin build {arguments}");
         let arguments: Vec<_> = arguments.split(' ').collect();
-        let mut build = project.place.command(&arguments);
+        let mut build = project.folder.command(&arguments);
         let build = build.current_dir(project.folder()).output().unwrap();
         assert_eq!(build.status.code(), Some(2), "{build:?}");
         assert!(text(&build.stderr).contains(says), "{build:?}");
@@ -100,14 +100,14 @@ fn a_member_on(plan: &str, item: &Value) {
 /// A project that `plugin new` has created. The folder is reused, with its tools and its
 /// build output: a file is rewritten only if it differs.
 struct Project {
-    place: Place,
+    folder: TestFolder,
     language: &'static str,
 }
 
 impl Project {
     fn new(language: &'static str, next: &str) -> Self {
-        let place = Place::new(&[]);
-        let new = place.poolhook(&["plugin", "new", "member-card", "--lang", language]);
+        let folder = TestFolder::new(&[]);
+        let new = folder.poolhook(&["plugin", "new", "member-card", "--lang", language]);
         assert_eq!(line(&new), "member-card");
         let said = text(&new.stderr);
         assert!(said.contains(next), "{said}");
@@ -116,8 +116,8 @@ impl Project {
             "{said}"
         );
 
-        let project = Self { place, language };
-        let made = project.place.path().join("member-card");
+        let project = Self { folder, language };
+        let made = project.folder.path().join("member-card");
         let files = all_files(&made);
         for needed in ["README.md", "event.json", ".gitignore"] {
             assert!(files.contains(&needed.into()), "{needed} is not there");
@@ -194,12 +194,12 @@ impl Project {
         let tested = self.run("poolhook plugin test");
         assert!(tested.contains("passed  full-user: "), "{tested}");
         let config = format!("table = 'User'\n{config}");
-        self.place.configure(POOL, &config);
+        self.folder.configure(POOL, &config);
         let component = self.component();
         let event = self.folder().join("event.json");
         let run = ["run", "--json", "--plugin", component.to_str().unwrap()];
         let run = self
-            .place
+            .folder
             .poolhook(&[&run[..], &[event.to_str().unwrap()]].concat());
         let report: Value = serde_json::from_str(&line(&run)).unwrap();
         let item = report["item"].clone();
@@ -233,41 +233,41 @@ fn all_files(folder: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn existing_files_are_not_replaced() {
-    let place = Place::new(&[]);
-    let folder = place.path().join("member-card");
-    fs::create_dir(&folder).unwrap();
-    fs::write(folder.join("mine"), "mine").unwrap();
-    let new = place.poolhook(&["plugin", "new", "member-card"]);
+    let folder = TestFolder::new(&[]);
+    let project = folder.path().join("member-card");
+    fs::create_dir(&project).unwrap();
+    fs::write(project.join("mine"), "mine").unwrap();
+    let new = folder.poolhook(&["plugin", "new", "member-card"]);
     assert_eq!((new.status.code(), new.stdout.len()), (Some(2), 0));
     assert!(text(&new.stderr).contains("member-card already exists and is not empty"));
-    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(&project).unwrap().count(), 1);
 
     // An empty folder does not count.
-    fs::remove_file(folder.join("mine")).unwrap();
-    let new = place.poolhook(&["plugin", "new", "member-card", "--lang", "py"]);
+    fs::remove_file(project.join("mine")).unwrap();
+    let new = folder.poolhook(&["plugin", "new", "member-card", "--lang", "py"]);
     assert_eq!(line(&new), "member-card");
-    assert!(folder.join("mapper.py").exists());
-    let new = place.poolhook(&["plugin", "new", "another", "--lang", "ts"]);
+    assert!(project.join("mapper.py").exists());
+    let new = folder.poolhook(&["plugin", "new", "another", "--lang", "ts"]);
     assert_eq!(line(&new), "another");
-    assert!(place.path().join("another/src/mapper.ts").exists());
+    assert!(folder.path().join("another/src/mapper.ts").exists());
 
-    fs::write(place.path().join("file"), "").unwrap();
-    let new = place.poolhook(&["plugin", "new", "file"]);
+    fs::write(folder.path().join("file"), "").unwrap();
+    let new = folder.poolhook(&["plugin", "new", "file"]);
     assert!(text(&new.stderr).contains("cannot create file: "));
-    let left = fs::read_dir(place.path()).unwrap();
+    let left = fs::read_dir(folder.path()).unwrap();
     assert_eq!(left.count(), 4, "config, member-card, another and file");
 }
 
 #[test]
 fn a_name_must_be_valid_for_plugins_and_packages() {
-    let place = Place::new(&[]);
+    let folder = TestFolder::new(&[]);
     for (name, rule) in [
         ("2fa", "must start with a lower-case letter"),
         ("../a", "must start with a lower-case letter"),
         ("a/b", "must be a plugin's name"),
         ("Member", "must start with a lower-case letter"),
     ] {
-        let new = place.poolhook(&["plugin", "new", name]);
+        let new = folder.poolhook(&["plugin", "new", name]);
         assert_eq!(new.status.code(), Some(2), "{name}");
         assert!(text(&new.stderr).contains(rule), "{name}: {new:?}");
     }

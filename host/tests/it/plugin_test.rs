@@ -8,22 +8,22 @@ use serde_json::{Value, json};
 use crate::command_line::text;
 use crate::hostile::hostile;
 use crate::release_fixtures::mapper;
-use crate::support::{POOL, Place, event, tests};
+use crate::support::{POOL, TestFolder, event, tests};
 
 const ID: &str = "0f3d5f0e-8f5c-4b55-9c1c-2c0a3a4c7e11";
 
 /// A folder with a pool that has the default plugin, and these files below `cases`.
-fn place(files: &[(&str, &str)]) -> Place {
-    let place = Place::new(&[(POOL, "table = 'User'")]);
+fn folder(files: &[(&str, &str)]) -> TestFolder {
+    let folder = TestFolder::new(&[(POOL, "table = 'User'")]);
     for (path, content) in files {
-        write(&place, path, content);
+        write(&folder, path, content);
     }
-    place
+    folder
 }
 
 /// Writes a file below `cases`; `@NAME` stands for a sample event.
-fn write(place: &Place, path: &str, content: &str) {
-    let path = place.path().join("cases").join(path);
+fn write(folder: &TestFolder, path: &str, content: &str) {
+    let path = folder.path().join("cases").join(path);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     match content.strip_prefix('@') {
         Some(name) => fs::write(path, event(name)).unwrap(),
@@ -31,18 +31,18 @@ fn write(place: &Place, path: &str, content: &str) {
     }
 }
 
-fn read(place: &Place, path: &str) -> String {
-    fs::read_to_string(place.path().join("cases").join(path)).unwrap()
+fn read(folder: &TestFolder, path: &str) -> String {
+    fs::read_to_string(folder.path().join("cases").join(path)).unwrap()
 }
 
-fn run(place: &Place, arguments: &str) -> (Option<i32>, String, String) {
+fn run(folder: &TestFolder, arguments: &str) -> (Option<i32>, String, String) {
     let arguments: Vec<_> = arguments.split_whitespace().collect();
-    text(&place.poolhook(&[&["plugin", "test"], &arguments[..]].concat()))
+    text(&folder.poolhook(&[&["plugin", "test"], &arguments[..]].concat()))
 }
 
 /// With the pool's default plugin, `<id, email>`.
-fn run_pool(place: &Place, arguments: &str) -> (Option<i32>, String, String) {
-    run(place, &format!(". --pool config/{POOL}.toml {arguments}"))
+fn run_pool(folder: &TestFolder, arguments: &str) -> (Option<i32>, String, String) {
+    run(folder, &format!(". --pool config/{POOL}.toml {arguments}"))
 }
 
 fn json_lines(out: &str) -> Vec<Value> {
@@ -53,7 +53,7 @@ fn json_lines(out: &str) -> Vec<Value> {
 #[test]
 fn what_is_as_expected_passes() {
     let item = json!({ "id": { "S": ID }, "email": { "S": "hanako@example.com" } }).to_string();
-    let place = place(&[
+    let folder = folder(&[
         ("README.md", "Not a case."),
         (".hidden/file", "Nor this."),
         ("signs-up/event.json", "@confirm-sign-up"),
@@ -63,7 +63,7 @@ fn what_is_as_expected_passes() {
         ("by-phone-for-any-reason/event.json", "@phone-only"),
         ("by-phone-for-any-reason/skip.txt", "\n"),
     ]);
-    let (code, out, err) = run_pool(&place, "");
+    let (code, out, err) = run_pool(&folder, "");
     assert_eq!(code, Some(0), "{out}{err}");
     assert_eq!(err, format!("3 passed, 0 failed: config/{POOL}.toml\n"));
     let lines: Vec<_> = out.lines().collect();
@@ -75,7 +75,7 @@ fn what_is_as_expected_passes() {
         "{out}"
     );
 
-    let (code, out, _) = run_pool(&place, "--json");
+    let (code, out, _) = run_pool(&folder, "--json");
     assert_eq!(code, Some(0));
     let lines = json_lines(&out);
     assert_eq!(lines[2]["case"], "signs-up");
@@ -90,7 +90,7 @@ fn what_is_as_expected_passes() {
 fn what_differs_is_shown_attribute_by_attribute() {
     let item =
         json!({ "id": { "S": ID }, "email": { "S": "h" }, "plan": { "N": "1" } }).to_string();
-    let place = place(&[
+    let folder = folder(&[
         ("item/event.json", "@confirm-sign-up"),
         ("item/item.json", &item),
         ("item-for-skip/event.json", "@confirm-sign-up"),
@@ -100,7 +100,7 @@ fn what_differs_is_shown_attribute_by_attribute() {
         ("reason/event.json", "@phone-only"),
         ("reason/skip.txt", "no email"),
     ]);
-    let (code, out, err) = run_pool(&place, "");
+    let (code, out, err) = run_pool(&folder, "");
     assert_eq!(code, Some(1), "{err}");
     assert!(err.starts_with("0 passed, 4 failed: "), "{err}");
     for expected in [
@@ -114,7 +114,7 @@ fn what_differs_is_shown_attribute_by_attribute() {
         assert!(out.contains(expected), "{expected}: {out}");
     }
     assert!(!out.contains("item.id"), "{out}");
-    let lines = json_lines(&run_pool(&place, "--json").1);
+    let lines = json_lines(&run_pool(&folder, "--json").1);
     let plan = json!({ "what": "item.plan", "expected": "{\"N\":\"1\"}", "got": null });
     assert_eq!(lines[0]["differences"][1], plan);
     assert_eq!(lines[0]["result"], "failed");
@@ -122,17 +122,17 @@ fn what_differs_is_shown_attribute_by_attribute() {
 
 #[test]
 fn errors_are_expected_by_name_and_message() {
-    let place = place(&[
+    let folder = folder(&[
         ("any/event.json", "@confirm-sign-up"),
         ("any/error.txt", "Plugin.Refused"),
         ("message/event.json", "@confirm-sign-up"),
         ("message/error.txt", "Plugin.Refused\nnot my user\n"),
     ]);
-    fs::write(place.path().join("chatty.wasm"), hostile("an-error")).unwrap();
-    fs::write(place.path().join("trap.wasm"), hostile("trap")).unwrap();
-    let (code, out, err) = run(&place, "cases --component chatty.wasm");
+    fs::write(folder.path().join("chatty.wasm"), hostile("an-error")).unwrap();
+    fs::write(folder.path().join("trap.wasm"), hostile("trap")).unwrap();
+    let (code, out, err) = run(&folder, "cases --component chatty.wasm");
     assert_eq!(code, Some(0), "{out}{err}");
-    let (code, out, _) = run(&place, ". --component trap.wasm");
+    let (code, out, _) = run(&folder, ". --component trap.wasm");
     assert_eq!(code, Some(1));
     assert!(
         out.contains("error\n          expected Plugin.Refused\n          got      Plugin.Trap\n")
@@ -146,21 +146,21 @@ fn errors_are_expected_by_name_and_message() {
 #[test]
 fn bless_writes_the_results_and_reports_them() {
     let item = json!({ "id": { "S": ID }, "email": { "S": "hanako@example.com" } }).to_string();
-    let place = place(&[
+    let folder = folder(&[
         ("new/event.json", "@confirm-sign-up"),
         ("same/event.json", "@confirm-sign-up"),
         ("same/item.json", &item),
         ("other/event.json", "@phone-only"),
         ("other/item.json", &item),
     ]);
-    let (code, _, err) = run_pool(&place, "");
+    let (code, _, err) = run_pool(&folder, "");
     assert_eq!(code, Some(2));
     assert!(
         err.contains("cases/new has none of item.json, skip.txt and error.txt; `--bless`"),
         "{err}"
     );
 
-    let (code, out, err) = run_pool(&place, "--bless");
+    let (code, out, err) = run_pool(&folder, "--bless");
     assert_eq!(code, Some(0), "{err}");
     assert!(err.starts_with("1 passed, 2 blessed, 0 failed: "), "{err}");
     assert!(out.contains("blessed new: "), "{out}");
@@ -172,40 +172,40 @@ fn bless_writes_the_results_and_reports_them() {
         out.contains("expected an item\n          got      skipped: the user has no email\n"),
         "{out}"
     );
-    let written: Value = serde_json::from_str(&read(&place, "new/item.json")).unwrap();
+    let written: Value = serde_json::from_str(&read(&folder, "new/item.json")).unwrap();
     assert_eq!(written.to_string(), item);
-    assert_eq!(read(&place, "same/item.json"), item, "left as it is");
-    assert_eq!(read(&place, "other/skip.txt"), "the user has no email\n");
-    assert!(!place.path().join("cases/other/item.json").exists());
-    assert_eq!(run_pool(&place, "").0, Some(0));
+    assert_eq!(read(&folder, "same/item.json"), item, "left as it is");
+    assert_eq!(read(&folder, "other/skip.txt"), "the user has no email\n");
+    assert!(!folder.path().join("cases/other/item.json").exists());
+    assert_eq!(run_pool(&folder, "").0, Some(0));
 
-    fs::write(place.path().join("chatty.wasm"), hostile("an-error")).unwrap();
-    fs::write(place.path().join("trap.wasm"), hostile("trap")).unwrap();
-    assert_eq!(run(&place, "--component chatty.wasm --bless").0, Some(0));
+    fs::write(folder.path().join("chatty.wasm"), hostile("an-error")).unwrap();
+    fs::write(folder.path().join("trap.wasm"), hostile("trap")).unwrap();
+    assert_eq!(run(&folder, "--component chatty.wasm --bless").0, Some(0));
     assert_eq!(
-        read(&place, "new/error.txt"),
+        read(&folder, "new/error.txt"),
         "Plugin.Refused\nnot my user\n"
     );
-    assert_eq!(run(&place, "--component trap.wasm --bless").0, Some(0));
-    assert_eq!(read(&place, "new/error.txt"), "Plugin.Trap\n");
-    assert_eq!(run(&place, "--component trap.wasm").0, Some(0));
+    assert_eq!(run(&folder, "--component trap.wasm --bless").0, Some(0));
+    assert_eq!(read(&folder, "new/error.txt"), "Plugin.Trap\n");
+    assert_eq!(run(&folder, "--component trap.wasm").0, Some(0));
 }
 
 #[test]
 fn the_time_is_always_the_same_and_settings_come_from_the_case_first() {
     // The frozen plugin echoes its input.
     let component = tests("frozen/mapper-0-1-0/mapper-0-1-0.wasm");
-    let place = place(&[
+    let folder = folder(&[
         ("its-own/event.json", "@confirm-sign-up"),
         ("its-own/settings.toml", "from = 'the case'"),
         ("none/event.json", "@confirm-sign-up"),
     ]);
-    fs::write(place.path().join("settings.toml"), "from = 'the option'").unwrap();
+    fs::write(folder.path().join("settings.toml"), "from = 'the option'").unwrap();
     let arguments = format!(
         "--bless --json --settings settings.toml --component {}",
         component.display()
     );
-    let (code, out, err) = run(&place, &arguments);
+    let (code, out, err) = run(&folder, &arguments);
     assert_eq!(code, Some(0), "{err}");
     let lines = json_lines(&out);
     assert_eq!(lines[0]["item"]["settings"]["S"], r#"{"from":"the case"}"#);
@@ -220,37 +220,37 @@ fn the_time_is_always_the_same_and_settings_come_from_the_case_first() {
 
 #[test]
 fn a_pools_limits_and_key_apply() {
-    let place = place(&[
+    let folder = folder(&[
         ("a/event.json", "@confirm-sign-up"),
         ("a/error.txt", "Item.KeyNotTheUsers"),
     ]);
-    place.configure(
+    folder.configure(
         "defaults",
         "table = 'User'\nkey = { equals = 'USER#{userName}' }",
     );
-    place.configure(POOL, "");
-    let (code, out, _) = run_pool(&place, "");
+    folder.configure(POOL, "");
+    let (code, out, _) = run_pool(&folder, "");
     assert_eq!(code, Some(0), "{out}");
-    place.configure(POOL, "limits.fuel = 10");
-    let (code, out, _) = run_pool(&place, "");
+    folder.configure(POOL, "limits.fuel = 10");
+    let (code, out, _) = run_pool(&folder, "");
     assert_eq!(code, Some(1));
     assert!(
         out.contains(" of 10 fuel, ") && out.contains("got      Plugin.FuelLimit"),
         "{out}"
     );
 
-    place.configure(POOL, "plugin = 'acme'");
-    let (code, _, err) = run_pool(&place, "");
+    folder.configure(POOL, "plugin = 'acme'");
+    let (code, _, err) = run_pool(&folder, "");
     assert_eq!(code, Some(2));
     assert!(
         err.contains("`--component FILE.wasm`") && err.contains("`acme`"),
         "{err}"
     );
-    place.configure(POOL, "tabel = 'User'");
-    let (code, _, err) = run_pool(&place, "");
+    folder.configure(POOL, "tabel = 'User'");
+    let (code, _, err) = run_pool(&folder, "");
     assert_eq!(code, Some(2));
     assert!(err.contains(".toml:1:1: tabel"), "{err}");
-    let (code, _, err) = run(&place, "--pool config/defaults.toml");
+    let (code, _, err) = run(&folder, "--pool config/defaults.toml");
     assert_eq!(code, Some(2));
     assert!(
         err.contains("config/defaults.toml is not named after a user pool"),
@@ -260,8 +260,8 @@ fn a_pools_limits_and_key_apply() {
 
 #[test]
 fn the_default_component_is_the_one_that_plugin_build_writes() {
-    let place = place(&[]);
-    let project = place.path().join("acme");
+    let folder = folder(&[]);
+    let project = folder.path().join("acme");
     fs::create_dir_all(project.join("cases/one")).unwrap();
     fs::write(
         project.join("cases/one/event.json"),
@@ -269,7 +269,7 @@ fn the_default_component_is_the_one_that_plugin_build_writes() {
     )
     .unwrap();
     fs::write(project.join("cases/one/error.txt"), "Plugin.Refused").unwrap();
-    let (code, _, err) = run(&place, "acme");
+    let (code, _, err) = run(&folder, "acme");
     assert_eq!(code, Some(2));
     let missing = Path::new("acme/acme.wasm").display();
     assert!(
@@ -279,8 +279,8 @@ fn the_default_component_is_the_one_that_plugin_build_writes() {
         "{err}"
     );
     fs::write(project.join("acme.wasm"), hostile("an-error")).unwrap();
-    assert_eq!(run(&place, "acme").0, Some(0));
-    let mut here = place.command(&["plugin", "test"]);
+    assert_eq!(run(&folder, "acme").0, Some(0));
+    let mut here = folder.command(&["plugin", "test"]);
     assert_eq!(
         text(&here.current_dir(&project).output().unwrap()).0,
         Some(0)
@@ -289,7 +289,7 @@ fn the_default_component_is_the_one_that_plugin_build_writes() {
 
 #[test]
 fn mistakes_in_cases_are_reported_all_at_once() {
-    let place = place(&[
+    let folder = folder(&[
         ("no-event/item.json", "{}"),
         ("bad-event/event.json", "{}"),
         ("bad-event/skip.txt", ""),
@@ -309,9 +309,9 @@ fn mistakes_in_cases_are_reported_all_at_once() {
         ("stray/settings.json", "{}"),
         ("stray/skip.txt", ""),
     ]);
-    fs::write(place.path().join("acme.wasm"), mapper(1)).unwrap();
+    fs::write(folder.path().join("acme.wasm"), mapper(1)).unwrap();
     for bless in ["", "--bless"] {
-        let (code, out, err) = run(&place, &format!("--component acme.wasm {bless}"));
+        let (code, out, err) = run(&folder, &format!("--component acme.wasm {bless}"));
         assert_eq!((code, out.as_str()), (Some(2), ""));
         for says in [
             "cases/no-event has no event.json",
@@ -330,8 +330,8 @@ fn mistakes_in_cases_are_reported_all_at_once() {
 
 #[test]
 fn no_case_is_an_error() {
-    let place = place(&[]);
-    fs::create_dir(place.path().join("empty")).unwrap();
+    let folder = folder(&[]);
+    fs::create_dir(folder.path().join("empty")).unwrap();
     for (arguments, says) in [
         (
             "empty --component acme.wasm",
@@ -341,7 +341,7 @@ fn no_case_is_an_error() {
         ("--component a.wasm --pool b.toml", "cannot be used with"),
         ("--settings a.toml --pool b.toml", "cannot be used with"),
     ] {
-        let (code, out, err) = run(&place, arguments);
+        let (code, out, err) = run(&folder, arguments);
         assert_eq!((code, out.as_str()), (Some(2), ""), "{arguments}");
         assert!(err.contains(says), "{arguments}: {err}");
     }

@@ -79,9 +79,9 @@ fn sign_ups_use_what_is_published_and_none_is_lost() {
 
         // Neither an invalid config nor a plugin that cannot run replaces one that works.
         cloud.put(&config, b"table = 'User'\nplugins = 'acme'");
-        noticed("config kept", "Config.Invalid");
+        noticed("config refresh failed", "Config.Invalid");
         cloud.put(&config, b"table = 'User'\nplugin = 'nowhere'");
-        let kept = noticed("config kept", "Plugin.NotReleased");
+        let kept = noticed("config refresh failed", "Plugin.NotReleased");
         assert_eq!(kept["level"], "WARN", "{kept}");
         assert_eq!(kept["userPoolId"], POOL, "{kept}");
         shape_stays("email");

@@ -23,7 +23,7 @@ use crate::bootstrap::{Lambda, create_table};
 use crate::release_fixtures::{at, upload};
 use crate::releases::leb;
 use crate::servers;
-use crate::support::{Place, block_on, event, tests};
+use crate::support::{TestFolder, block_on, event, tests};
 
 /// The default `deadline-ms`.
 const DEADLINE: Duration = Duration::from_secs(4);
@@ -37,8 +37,8 @@ fn random_components_are_accepted_or_rejected_and_their_events_answered() {
     eprintln!("POOLHOOK_COMPONENTS={count} POOLHOOK_SEED={seed}");
 
     let next = AtomicU64::new(0);
-    let place = Place::new(&[]);
-    let blobs = Dir::create(place.path().join("poolhook.blobs")).unwrap();
+    let folder = TestFolder::new(&[]);
+    let blobs = Dir::create(folder.path().join("poolhook.blobs")).unwrap();
     let releases = Releases::new(Arc::new(blobs));
     let program = env!("CARGO_BIN_EXE_poolhook");
     let publish = || {
@@ -90,9 +90,9 @@ fn random_components_are_accepted_or_rejected_and_their_events_answered() {
     for number in &live {
         let plugin = plugin(*number);
         let config = format!("region = 'us-east-1'\ntable = 'User'\nplugin = '{plugin}'");
-        place.configure(&pool(*number), &config);
+        folder.configure(&pool(*number), &config);
     }
-    let lambda = Lambda::start(&place, ministack.url());
+    let lambda = Lambda::start(&folder, ministack.url());
     let mut longest = Duration::ZERO;
     for number in &live {
         for user in ["ada", "zoe"] {

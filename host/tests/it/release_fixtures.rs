@@ -28,7 +28,7 @@ use serde::Serialize;
 use tokio::runtime::Runtime;
 
 use crate::hostile::{component, plugin_name};
-use crate::support::{OTHER_POOL, POOL, Place, event, tests};
+use crate::support::{OTHER_POOL, POOL, TestFolder, event, tests};
 
 /// The plugin that most of these tests publish.
 pub(crate) const ACME: &str = "acme";
@@ -86,7 +86,7 @@ pub(crate) fn at(seconds: u64) -> Timestamp {
 
 /// A pool with the plugin `acme`, a pool with the built-in plugin, and releases.
 pub(crate) struct Lab {
-    pub(crate) place: Place,
+    pub(crate) folder: TestFolder,
     pub(crate) config: Arc<Watched>,
     pub(crate) blobs: Arc<Watched>,
     pub(crate) runtime: Runtime,
@@ -95,16 +95,16 @@ pub(crate) struct Lab {
 impl Lab {
     /// Creates a lab with the blobs in a folder.
     pub(crate) fn new() -> Self {
-        let place = Place::new(&[]);
-        let blobs = Dir::create(place.path().join("poolhook.blobs")).unwrap();
-        Self::with(place, Arc::new(blobs))
+        let folder = TestFolder::new(&[]);
+        let blobs = Dir::create(folder.path().join("poolhook.blobs")).unwrap();
+        Self::with(folder, Arc::new(blobs))
     }
 
-    pub(crate) fn with(place: Place, blobs: Arc<dyn Blobs>) -> Self {
+    pub(crate) fn with(folder: TestFolder, blobs: Arc<dyn Blobs>) -> Self {
         let runs = format!("table = 'User'\nplugin = '{ACME}'");
-        place.configure(POOL, &runs);
-        place.configure(OTHER_POOL, "table = 'Customer'");
-        let config = Arc::new(Dir::open(place.config()).unwrap());
+        folder.configure(POOL, &runs);
+        folder.configure(OTHER_POOL, "table = 'Customer'");
+        let config = Arc::new(Dir::open(folder.config()).unwrap());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
@@ -112,7 +112,7 @@ impl Lab {
             config: Arc::new(Watched::new(config)),
             blobs: Arc::new(Watched::new(blobs)),
             runtime: runtime.unwrap(),
-            place,
+            folder,
         }
     }
 
@@ -127,12 +127,12 @@ impl Lab {
         let pools = self.runtime.block_on(pools).unwrap();
         let plugins = Plugins::builtin().unwrap();
         let plugins = plugins.with_published(self.releases(), files, pools.host_config());
-        let items = Sqlite::open(&self.place.store()).unwrap();
+        let items = Sqlite::open(&self.folder.store()).unwrap();
         Host::new(pools, plugins, Arc::new(items))
     }
 
     pub(crate) fn cache(&self) -> PathBuf {
-        self.place.path().join("cache")
+        self.folder.path().join("cache")
     }
 
     pub(crate) fn handle(&self, host: &Host, raw: &[u8]) -> Report {

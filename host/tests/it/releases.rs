@@ -109,7 +109,7 @@ const TAMPERED: [Tampered; 18] = [
         },
     ),
     (
-        "another plugin's release in its place",
+        "another plugin's release in its folder",
         "Plugin.DamagedRelease",
         "the release of another component",
         |lab| {
@@ -120,7 +120,7 @@ const TAMPERED: [Tampered; 18] = [
         },
     ),
     (
-        "another component's release in its place",
+        "another component's release in its folder",
         "Plugin.DamagedRelease",
         "the release of another component",
         |lab| {
@@ -179,7 +179,7 @@ fn tampered_releases_do_not_run_and_publishing_again_fixes_them() {
         assert_eq!(refused.name(), name, "{case}: {}", refused.text());
         assert!(refused.text().contains(says), "{case}: {}", refused.text());
         assert_eq!((report.trace.fuel, report.trace.micros.plugin), (0, None));
-        assert!(lab.place.items("User").is_empty(), "{case}");
+        assert!(lab.folder.items("User").is_empty(), "{case}");
         if name != "Plugin.OtherEngine" {
             let cached = fs::read_dir(lab.cache()).unwrap().count();
             assert_eq!(cached, 0, "{case}: what is not right was kept");
@@ -204,7 +204,7 @@ fn a_pin_loads_exactly_its_component() {
     let theirs = lab.lay("theirs", &mapper(3), &machine_code());
     let pin = |digest: Sha256| {
         let pinned = format!("table = 'User'\nplugin = 'acme@sha256:{digest}'");
-        lab.place.configure(POOL, &pinned);
+        lab.folder.configure(POOL, &pinned);
     };
     pin(Sha256::of(&mapper(1)));
     assert_eq!(lab.mapped_with(), Sha256::of(&mapper(1)));
@@ -217,7 +217,7 @@ fn a_pin_loads_exactly_its_component() {
         "table = 'User'\nplugin = 'default@sha256:{}'",
         theirs.sha256
     );
-    lab.place.configure(POOL, &pinned);
+    lab.folder.configure(POOL, &pinned);
     assert_eq!(failure(&lab.sign_up()), "Plugin.NoSuchRelease");
 }
 
@@ -256,7 +256,7 @@ fn rebuild_fixes_missing_and_damaged_artifacts() {
     let lab = Lab::new();
     let release = lab.lay(ACME, &mapper(0), &machine_code());
     fs::remove_file(code_file(&lab)).unwrap();
-    let component = lab.place.path().join("poolhook.blobs/artifacts");
+    let component = lab.folder.path().join("poolhook.blobs/artifacts");
     let component = component.join(release.sha256.to_string());
     fs::write(component.join("component.wasm"), mapper(1)).unwrap();
     let publisher = lab.publisher();
@@ -298,7 +298,7 @@ fn a_tampered_cache_file_is_downloaded_again() {
 fn another_users_cache_folder_is_rejected() {
     let lab = Lab::new();
     let folder = |name: &str| {
-        let folder = lab.place.path().join(name);
+        let folder = lab.folder.path().join(name);
         fs::create_dir(&folder).unwrap();
         folder
     };
@@ -310,9 +310,9 @@ fn another_users_cache_folder_is_rejected() {
     fs::set_permissions(&to_all, fs::Permissions::from_mode(0o777)).unwrap();
     let to_a_group = folder("to-a-group");
     fs::set_permissions(&to_a_group, fs::Permissions::from_mode(0o770)).unwrap();
-    let link = lab.place.path().join("link");
+    let link = lab.folder.path().join("link");
     symlink(&own, &link).unwrap();
-    let file = lab.place.path().join("file");
+    let file = lab.folder.path().join("file");
     fs::write(&file, "").unwrap();
     // Only root can give a folder away; for other users, the root folder is another user's.
     let others = folder("others");
@@ -327,13 +327,13 @@ fn another_users_cache_folder_is_rejected() {
         let folder = refused.to_str().unwrap();
         let event = crate::support::tests("events/confirm-sign-up.json");
         let run = ["run", "--cache", folder, event.to_str().unwrap()];
-        let run = lab.place.poolhook(&run);
+        let run = lab.folder.poolhook(&run);
         let said = String::from_utf8(run.stderr).unwrap();
         assert_eq!(run.status.code(), Some(2), "{said}");
         assert!(said.contains(&format!("cannot use {folder}")), "{said}");
     }
     // A new folder is accessible only to its owner.
-    let new = lab.place.path().join("new");
+    let new = lab.folder.path().join("new");
     open(&new).unwrap();
     assert_eq!(fs::metadata(&new).unwrap().mode() & 0o777, 0o700);
 }
@@ -341,10 +341,10 @@ fn another_users_cache_folder_is_rejected() {
 #[test]
 fn names_cannot_escape_the_folder() {
     let lab = Lab::new();
-    let wasm = lab.place.path().join("mapper.wasm");
+    let wasm = lab.folder.path().join("mapper.wasm");
     fs::write(&wasm, mapper(0)).unwrap();
-    let outside = lab.place.path().join("poolhook.blobs/uploads");
-    let before = files(lab.place.path());
+    let outside = lab.folder.path().join("poolhook.blobs/uploads");
+    let before = files(lab.folder.path());
     let long = "a".repeat(65);
     for name in [
         "../x",
@@ -362,10 +362,10 @@ fn names_cannot_escape_the_folder() {
         assert!(PluginRef::try_from(name.to_owned()).is_err(), "{name}");
 
         for file in [
-            lab.place
+            lab.folder
                 .poolhook(&["plugin", "publish", "mapper.wasm", "--name", name]),
-            lab.place.poolhook(&["plugin", "show", name]),
-            lab.place.poolhook(&["plugin", "rollback", name]),
+            lab.folder.poolhook(&["plugin", "show", name]),
+            lab.folder.poolhook(&["plugin", "rollback", name]),
         ] {
             let said = String::from_utf8(file.stderr).unwrap();
             assert_eq!(file.status.code(), Some(2), "{name}: {said}");
@@ -380,15 +380,17 @@ fn names_cannot_escape_the_folder() {
         }
     }
     // Nor by the file's name.
-    fs::rename(&wasm, lab.place.path().join("My Mapper.wasm")).unwrap();
-    let outcome = lab.place.poolhook(&["plugin", "publish", "My Mapper.wasm"]);
+    fs::rename(&wasm, lab.folder.path().join("My Mapper.wasm")).unwrap();
+    let outcome = lab
+        .folder
+        .poolhook(&["plugin", "publish", "My Mapper.wasm"]);
     assert_eq!(outcome.status.code(), Some(2));
-    fs::rename(lab.place.path().join("My Mapper.wasm"), &wasm).unwrap();
-    assert_eq!(files(lab.place.path()), before);
+    fs::rename(lab.folder.path().join("My Mapper.wasm"), &wasm).unwrap();
+    assert_eq!(files(lab.folder.path()), before);
     assert!(!outside.exists());
 
     for name in ["../x", "acme/../../x", "Acme"] {
-        lab.place
+        lab.folder
             .configure(POOL, &format!("table = 'User'\nplugin = '{name}'"));
         assert_eq!(failure(&lab.sign_up()), "Config.Invalid", "{name}");
     }
@@ -398,7 +400,7 @@ fn names_cannot_escape_the_folder() {
 fn a_rejected_upload_has_a_name_and_advice_and_changes_no_release() {
     let lab = Lab::new();
     lab.publish_version(1, at(1));
-    let before = files(&lab.place.path().join("poolhook.blobs"));
+    let before = files(&lab.folder.path().join("poolhook.blobs"));
     let mut cases = vec![
         ("Plugin.NotAComponent", Vec::new(), "may have been cut off"),
         (
@@ -469,7 +471,7 @@ fn a_rejected_upload_has_a_name_and_advice_and_changes_no_release() {
         assert_eq!(lab.live(ACME), Some(Sha256::of(&mapper(1))));
     }
     // The rejection is all that the upload leaves behind.
-    let mut after = files(&lab.place.path().join("poolhook.blobs"));
+    let mut after = files(&lab.folder.path().join("poolhook.blobs"));
     after.retain(|file| file != "rejections/acme.json");
     assert_eq!(after, before);
     assert_eq!(lab.mapped_with(), Sha256::of(&mapper(1)));
@@ -613,11 +615,11 @@ fn a_compile_bomb_is_stopped_by_the_limits() {
 #[test]
 fn the_compile_child_is_stopped_by_its_own_limits() {
     let lab = Lab::new();
-    let file = lab.place.path().join("bomb.wasm");
+    let file = lab.folder.path().join("bomb.wasm");
     fs::write(&file, compile_bomb()).unwrap();
     let ended = |seconds: &str, bytes: &str| {
         let mut command = lab
-            .place
+            .folder
             .command(&["precompile", seconds, bytes, "67108864"]);
         let input = fs::File::open(&file).unwrap();
         let output = command.stdin(input).output().unwrap();
@@ -727,7 +729,7 @@ fn of_concurrent_publishes_one_is_live_and_all_are_complete() {
         for version in [1, 2] {
             let digest = Sha256::of(&mapper(version));
             let pinned = format!("table = 'User'\nplugin = 'acme@sha256:{digest}'");
-            lab.place.configure(POOL, &pinned);
+            lab.folder.configure(POOL, &pinned);
             assert_eq!(lab.mapped_with(), digest);
         }
     }
@@ -737,7 +739,7 @@ fn of_concurrent_publishes_one_is_live_and_all_are_complete() {
 fn code_file(lab: &Lab) -> PathBuf {
     let entry = entry(ENGINE, TARGET, &machine_code());
     let key = artifact_key(Sha256::of(&mapper(0)), &entry);
-    let blobs = lab.place.path().join("poolhook.blobs");
+    let blobs = lab.folder.path().join("poolhook.blobs");
     blobs.join(key.as_str())
 }
 
@@ -757,11 +759,13 @@ fn name_code(lab: &Lab, code: &[u8]) {
 /// The machine code, with the start of a text in it overwritten.
 fn patched(text: &str, with: &str) -> Vec<u8> {
     let mut code = machine_code();
-    let mut places = code.windows(text.len());
-    let place = places.position(|found| found == text.as_bytes()).unwrap();
-    let end = place + with.len();
-    assert_ne!(&code[place..end], with.as_bytes());
-    code[place..end].copy_from_slice(with.as_bytes());
+    let mut locations = code.windows(text.len());
+    let folder = locations
+        .position(|found| found == text.as_bytes())
+        .unwrap();
+    let end = folder + with.len();
+    assert_ne!(&code[folder..end], with.as_bytes());
+    code[folder..end].copy_from_slice(with.as_bytes());
     code
 }
 

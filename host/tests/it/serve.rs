@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::{OTHER_POOL, POOL, Place, Serve, event, event_names, http};
+use crate::support::{OTHER_POOL, POOL, Serve, TestFolder, event, event_names, http};
 
 type Response = ureq::http::Response<ureq::Body>;
 
@@ -30,8 +30,8 @@ fn body(mut response: Response) -> Vec<u8> {
 
 #[test]
 fn every_event_comes_back_byte_for_byte() {
-    let place = Place::with_sample_pools();
-    let serve = place.serve(&[], &[]);
+    let folder = TestFolder::with_sample_pools();
+    let serve = folder.serve(&[], &[]);
     for name in event_names() {
         let raw = event(&name);
         let response = invoke(&serve, &[], &raw);
@@ -39,8 +39,8 @@ fn every_event_comes_back_byte_for_byte() {
         assert_eq!(header(&response, "x-amz-function-error"), "", "{name}");
         assert_eq!(body(response), raw, "{name}");
     }
-    assert_eq!(place.items("User").len(), 3);
-    assert_eq!(place.items("Customer").len(), 1);
+    assert_eq!(folder.items("User").len(), 3);
+    assert_eq!(folder.items("Customer").len(), 1);
     assert_eq!(
         serve.log().matches("\"requestId\"").count(),
         event_names().len()
@@ -50,8 +50,8 @@ fn every_event_comes_back_byte_for_byte() {
 
 #[test]
 fn a_failure_is_a_function_error_and_the_server_survives() {
-    let place = Place::new(&[(POOL, "table = 'User'")]);
-    let serve = place.serve(&[], &[]);
+    let folder = TestFolder::new(&[(POOL, "table = 'User'")]);
+    let serve = folder.serve(&[], &[]);
     let other = event("other-pool");
     for (payload, name) in [
         (&other[..], "Config.UnknownPool"),
@@ -82,20 +82,20 @@ fn a_failure_is_a_function_error_and_the_server_survives() {
     let response = http().post(other_function).send("{}").unwrap();
     assert_eq!(response.status(), 404);
 
-    assert!(place.items("User").is_empty());
+    assert!(folder.items("User").is_empty());
     let raw = event("confirm-sign-up");
     assert_eq!(body(invoke(&serve, &[], &raw)), raw);
-    assert!(!OTHER_POOL.is_empty() && place.items("User").len() == 1);
+    assert!(!OTHER_POOL.is_empty() && folder.items("User").len() == 1);
 }
 
 #[test]
 fn invocation_types_names_and_log_tails_are_lambdas() {
-    let place = Place::with_sample_pools();
-    let mut serve = place.serve(&[], &[]);
+    let folder = TestFolder::with_sample_pools();
+    let mut serve = folder.serve(&[], &[]);
     let raw = event("confirm-sign-up");
     let dry = invoke(&serve, &[("X-Amz-Invocation-Type", "DryRun")], &raw);
     assert_eq!(dry.status(), 204);
-    assert!(place.items("User").is_empty());
+    assert!(folder.items("User").is_empty());
     let wrong = invoke(&serve, &[("X-Amz-Invocation-Type", "Later")], &raw);
     assert_eq!(wrong.status(), 400);
 
@@ -128,5 +128,5 @@ fn invocation_types_names_and_log_tails_are_lambdas() {
         std::thread::sleep(Duration::from_millis(10));
     }
     assert!(serve.child.wait().unwrap().success());
-    assert_eq!(place.items("Customer").len(), 1);
+    assert_eq!(folder.items("Customer").len(), 1);
 }

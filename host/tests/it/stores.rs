@@ -20,15 +20,15 @@ use poolhook::store::{Existing, ItemReader, ItemStore as _, Put};
 use serde_json::Value;
 
 use crate::servers;
-use crate::support::{Place, block_on};
+use crate::support::{TestFolder, block_on};
 
 const TOKYO: &str = "ap-northeast-1";
 const VIRGINIA: &str = "us-east-1";
 
 #[test]
 fn sqlite_conforms() {
-    let place = Place::with_sample_pools();
-    let store = Sqlite::open(&place.store()).unwrap();
+    let folder = TestFolder::with_sample_pools();
+    let store = Sqlite::open(&folder.store()).unwrap();
     let items = async |table: &Table| {
         let items = store.items(table.name.as_str()).unwrap().into_iter();
         let here = items.filter(|stored| stored.region == table.region);

@@ -57,17 +57,17 @@ pub(crate) fn files(folder: &str, extension: &str) -> Vec<String> {
 pub(crate) static RUST_PLUGINS: Mutex<()> = Mutex::new(());
 
 /// A folder with a config and an embedded store of its own.
-pub(crate) struct Place(TempDir);
+pub(crate) struct TestFolder(TempDir);
 
-impl Place {
+impl TestFolder {
     /// Creates the folder with a file for each pool.
     pub(crate) fn new(pools: &[(&str, &str)]) -> Self {
-        let place = Self(TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap());
-        fs::create_dir(place.config()).unwrap();
+        let folder = Self(TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap());
+        fs::create_dir(folder.config()).unwrap();
         for (pool, toml) in pools {
-            place.configure(pool, toml);
+            folder.configure(pool, toml);
         }
-        place
+        folder
     }
 
     /// Creates the folder with both pools of the sample events, each with its own table.

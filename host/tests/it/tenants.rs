@@ -22,7 +22,7 @@ use crate::faults::lambda::{Configuration, End, Lambda};
 use crate::hostile::{hostile, plugin_name};
 use crate::release_fixtures::{ACME, Lab, at, entry, large_mapper, machine_code, mapper, upload};
 use crate::servers::{self, CODE, PoolSeed};
-use crate::support::{POOL, Place, block_on, event, failure, http};
+use crate::support::{POOL, TestFolder, block_on, event, failure, http};
 
 /// The largest artifact of any host.
 const MAX_ARTIFACT_BYTES: usize = 64 << 20;
@@ -92,7 +92,7 @@ fn a_child_that_a_signal_ends_is_a_rejection_that_names_the_signal() {
     let lab = Lab::new();
     lab.publish_version(1, at(1));
     let rejects = |script: &str| {
-        let program = lab.place.path().join("compiler");
+        let program = lab.folder.path().join("compiler");
         write_script(&program, script);
         let publisher = Publisher::new(
             lab.releases(),
@@ -133,7 +133,7 @@ fn rebuild_names_releases_that_the_rules_now_reject_and_leaves_them() {
 
     let document = |lab: &Lab| {
         let key = release_key(&release.plugin, release.sha256);
-        fs::read(lab.place.path().join("poolhook.blobs").join(key.as_str())).unwrap()
+        fs::read(lab.folder.path().join("poolhook.blobs").join(key.as_str())).unwrap()
     };
     let (files_before, document_before) = (files(&lab), document(&lab));
     let (code, out, err) = run(&lab, &["plugin", "rebuild", "--json"]);
@@ -182,19 +182,19 @@ fn rebuild_names_releases_that_the_rules_now_reject_and_leaves_them() {
 
 #[test]
 fn an_upload_that_once_crashed_serve_is_rejected_and_serve_survives() {
-    let place = Place::new(&[(POOL, "table = 'User'")]);
-    let uploads = place.path().join("poolhook.blobs/uploads/acme");
+    let folder = TestFolder::new(&[(POOL, "table = 'User'")]);
+    let uploads = folder.path().join("poolhook.blobs/uploads/acme");
     fs::create_dir_all(&uploads).unwrap();
     fs::write(uploads.join("v1.wasm"), hostile("gc-call-of-a-subtype")).unwrap();
-    let serve = place.serve(&[], &[]);
-    let rejection = place.path().join("poolhook.blobs/rejections/acme.json");
+    let serve = folder.serve(&[], &[]);
+    let rejection = folder.path().join("poolhook.blobs/rejections/acme.json");
     let found = until(Duration::from_mins(1), || fs::read(&rejection).ok());
     let found: Value = serde_json::from_slice(&found.unwrap()).unwrap();
     assert_eq!(found["errorType"], "Plugin.NeedsFeature", "{}", serve.log());
     let raw = event("confirm-sign-up");
     let answer = http().post(serve.invocations()).send(&raw[..]);
     assert_eq!(answer.unwrap().status(), 200);
-    assert_eq!(place.items("User").len(), 1);
+    assert_eq!(folder.items("User").len(), 1);
 }
 
 /// Tenants' pools, and what their plugins do with a user whose name starts with z. The
@@ -390,14 +390,14 @@ fn a_killed_host_loses_only_its_own_event_and_reconcile_finds_that_user() {
     // The tenant's next version is good.
     assert_eq!(cloud.publish(&shaped("fit", "")).code, 0);
     let reconcile = |arguments: &[&str]| {
-        let places = [
+        let locations = [
             "--config",
             "s3://poolhook/config",
             "--blobs",
             "s3://poolhook",
         ];
         let reconcile = ["reconcile", GOOD, "--dynamodb"];
-        let mut command = cloud.command(&[&reconcile[..], &places, arguments].concat());
+        let mut command = cloud.command(&[&reconcile[..], &locations, arguments].concat());
         command.env("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", cognito.url());
         text(&command.output().unwrap())
     };
@@ -538,7 +538,7 @@ fn write_script(file: &Path, script: &str) {
 
 /// Exit code, standard output and standard error.
 fn run(lab: &Lab, arguments: &[&str]) -> (Option<i32>, String, String) {
-    text(&lab.place.poolhook(arguments))
+    text(&lab.folder.poolhook(arguments))
 }
 
 fn files(lab: &Lab) -> Vec<String> {

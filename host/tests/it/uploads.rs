@@ -10,7 +10,7 @@ use poolhook::digest::Sha256;
 use serde_json::{Value, json};
 
 use crate::aws_fixtures::{Cloud, lines, mapper, until};
-use crate::support::{POOL, Place, event, http};
+use crate::support::{POOL, TestFolder, event, http};
 
 /// Enough for a cold start of an unoptimized binary, and for compiling, on a slow machine.
 const PUBLISHED: Duration = Duration::from_mins(1);
@@ -79,13 +79,13 @@ fn an_upload_to_s3_goes_live_or_is_rejected() {
 
 #[test]
 fn files_in_the_folder_of_uploads_are_published() {
-    let place = Place::new(&[
+    let folder = TestFolder::new(&[
         ("host", "refresh-seconds = 1"),
         (POOL, "table = 'User'\nwrite = 'replace'\nplugin = 'acme'"),
     ]);
-    let cache = place.path().join("cache");
-    let serve = place.serve(&[], &[("POOLHOOK_CACHE", cache.to_str().unwrap())]);
-    let blobs = place.path().join("poolhook.blobs");
+    let cache = folder.path().join("cache");
+    let serve = folder.serve(&[], &[("POOLHOOK_CACHE", cache.to_str().unwrap())]);
+    let blobs = folder.path().join("poolhook.blobs");
     let uploads = blobs.join("uploads/acme");
     fs::create_dir_all(&uploads).unwrap();
     // The log line of an upload, once there is one.
@@ -102,7 +102,7 @@ fn files_in_the_folder_of_uploads_are_published() {
             .post(serve.invocations())
             .send(&event("confirm-sign-up")[..]);
         assert_eq!(invoked.unwrap().status(), 200);
-        let item: Value = serde_json::from_str(&place.items("User")[0]).unwrap();
+        let item: Value = serde_json::from_str(&folder.items("User")[0]).unwrap();
         item["shape"]["S"].clone()
     };
 
@@ -137,8 +137,8 @@ fn files_in_the_folder_of_uploads_are_published() {
 
 #[test]
 fn the_last_upload_wins_in_whatever_order_uploads_arrive() {
-    let place = Place::new(&[]);
-    let blobs = place.path().join("poolhook.blobs");
+    let folder = TestFolder::new(&[]);
+    let blobs = folder.path().join("poolhook.blobs");
     let uploads = blobs.join("uploads/acme");
     fs::create_dir_all(&uploads).unwrap();
     let one = mapper("one", "");
@@ -154,7 +154,7 @@ fn the_last_upload_wins_in_whatever_order_uploads_arrive() {
         let file = fs::File::options().append(true).open(path).unwrap();
         file.set_modified(written).unwrap();
     }
-    let serve = place.serve(&[], &[]);
+    let serve = folder.serve(&[], &[]);
     let said = until(PUBLISHED, || {
         let lines = lines(&serve);
         let said: Vec<_> = lines

@@ -16,7 +16,7 @@ use poolhook::publish::try_out;
 use serde_json::{Value, json};
 
 use crate::Exit;
-use crate::options::{PluginChoice, block_on, places};
+use crate::options::{PluginChoice, block_on, locations};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -94,7 +94,7 @@ impl Check {
     }
 
     async fn check(&self) -> anyhow::Result<(Vec<Pool>, Vec<Wrong>)> {
-        let blobs = places(&self.location).await.open(&self.location)?;
+        let blobs = locations(&self.location).await.open(&self.location)?;
         let pools = match Pools::open(Arc::clone(&blobs)).await {
             Ok(pools) => pools,
             Err(failure @ Failure::Config(_)) => {

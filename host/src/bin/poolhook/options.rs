@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use clap::Args;
 use poolhook::aws::{self, SdkConfig};
 use poolhook::blobs::s3::Timeouts;
-use poolhook::blobs::{Location, Places};
+use poolhook::blobs::{Location, Locations};
 use poolhook::config::{HostConfig, PluginName, Settings};
 use poolhook::plugin::{ArtifactFiles, Plugin, PluginError};
 use poolhook::plugins::Plugins;
@@ -49,17 +49,17 @@ impl Config {
 }
 
 async fn open_config(location: &Location) -> anyhow::Result<Pools> {
-    let blobs = places(location).await.open(location)?;
+    let blobs = locations(location).await.open(location)?;
     Ok(Pools::open(blobs).await?)
 }
 
 /// Loads AWS's configuration only for a location in S3: a folder needs none.
-pub(crate) async fn places(location: &Location) -> Places {
+pub(crate) async fn locations(location: &Location) -> Locations {
     let shared = match location {
         Location::Folder(_) => SdkConfig::builder().build(),
         Location::Bucket { .. } => aws::config().await,
     };
-    Places::new(&shared, Timeouts::Batch)
+    Locations::new(&shared, Timeouts::Batch)
 }
 
 /// The store that items are written to.
@@ -111,8 +111,8 @@ pub(crate) struct Store {
 impl Store {
     /// Opens the location; creates a folder that does not exist.
     pub(crate) async fn create(&self) -> anyhow::Result<Releases> {
-        let places = places(&self.location).await;
-        Ok(Releases::new(places.create(&self.location)?))
+        let locations = locations(&self.location).await;
+        Ok(Releases::new(locations.create(&self.location)?))
     }
 
     /// Opens the location; returns `None` for a folder that does not exist.

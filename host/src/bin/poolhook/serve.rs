@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRequest, Path, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::Response;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Router, serve};
 use base64::Engine as _;
@@ -20,6 +20,7 @@ use clap::Args;
 use poolhook::blobs::Location;
 use poolhook::dead_letters::DeadLetters;
 use poolhook::host::Host;
+use poolhook::log;
 use poolhook::releases::Releases;
 use serde::de::IgnoredAny;
 use serde_json::json;
@@ -41,7 +42,7 @@ const LOG_TAIL_BYTES: usize = 4096;
 /// Lambda. The address is printed on standard output, and a log line for each event
 /// on standard error. A component put into the folder of uploads, such as
 /// poolhook.blobs/uploads/my-mapper/v2.wasm, is published as the plugin that its
-/// folder names. Events that cannot be written go to the folder dead-letters next to
+/// folder names. Events that cannot be written go to the folder dead-dead_letters next to
 /// uploads. Ctrl-C stops the server after the events in progress.
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -71,6 +72,7 @@ pub(crate) struct Options {
 
 impl Options {
     pub(crate) fn run(self) -> anyhow::Result<Exit> {
+        log::forward_warnings(|line| eprintln!("{line}"));
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()?;
@@ -78,10 +80,10 @@ impl Options {
             let pools = self.config.open().await?;
             let releases = self.plugin.store.create().await?;
             self.watch_uploads(&releases).await?;
-            let letters = DeadLetters::new(releases.shared_blobs());
+            let dead_letters = DeadLetters::new(releases.shared_blobs());
             let plugins = self.plugin.load(Some(releases), pools.host_config())?;
             let host = Host::new(pools, plugins, self.items.open().await?);
-            self.serve(host.with_dead_letters(letters)).await
+            self.serve(host.with_dead_letters(dead_letters)).await
         })
     }
 
@@ -150,16 +152,10 @@ async fn invoke(
     Path(name): Path<String>,
     headers: HeaderMap,
     request: Request,
-) -> Response {
+) -> impl IntoResponse {
     let request_id = function.next_request_id();
     let answered = function.answer(&request_id, &name, &headers, request).await;
-    let mut response = answered.unwrap_or_else(ServiceError::into_response);
-    if let Ok(request_id) = HeaderValue::from_str(&request_id) {
-        response
-            .headers_mut()
-            .insert("x-amzn-requestid", request_id);
-    }
-    response
+    ([("x-amzn-requestid", request_id)], answered)
 }
 
 impl Function {
@@ -190,9 +186,9 @@ impl Function {
                 in_hand.spawn(async move {
                     function.invoke(&request_id, payload, false).await;
                 });
-                Ok(status(StatusCode::ACCEPTED))
+                Ok(StatusCode::ACCEPTED.into_response())
             }
-            "DryRun" => Ok(status(StatusCode::NO_CONTENT)),
+            "DryRun" => Ok(StatusCode::NO_CONTENT.into_response()),
             other => Err(ServiceError::invocation_type(other)),
         }
     }
@@ -209,36 +205,24 @@ impl Function {
         }
         eprint!("{log}");
 
-        let failure = report
-            .answer()
-            .err()
-            .map(|failure| json!({ "errorType": failure.name(), "errorMessage": failure.text() }));
-        let failed = failure.is_some();
-        let body = failure.map_or(payload, |failure| failure.to_string().into());
-        let mut response = Response::new(Body::from(body));
-        let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json"),
-        );
-        headers.insert(
-            "x-amz-executed-version",
-            HeaderValue::from_static("$LATEST"),
-        );
-        if failed {
-            headers.insert(
-                "x-amz-function-error",
-                HeaderValue::from_static("Unhandled"),
-            );
-        }
-        if tail {
+        let (error, body) = match report.answer() {
+            Ok(()) => (None, payload),
+            Err(failure) => {
+                let body = json!({ "errorType": failure.name(), "errorMessage": failure.text() });
+                let error = [("x-amz-function-error", "Unhandled")];
+                (Some(error), body.to_string().into())
+            }
+        };
+        let headers = [
+            (header::CONTENT_TYPE.as_str(), "application/json"),
+            ("x-amz-executed-version", "$LATEST"),
+        ];
+        let tail = tail.then(|| {
             let start = log.floor_char_boundary(log.len().saturating_sub(LOG_TAIL_BYTES));
             let tail = BASE64.encode(log.get(start..).unwrap_or_default());
-            if let Ok(tail) = HeaderValue::from_str(&tail) {
-                headers.insert("x-amz-log-result", tail);
-            }
-        }
-        response
+            [("x-amz-log-result", tail)]
+        });
+        (headers, error, tail, body).into_response()
     }
 
     /// Unique in this process, and practically unique across processes.
@@ -263,12 +247,6 @@ fn function_name(name: &str) -> &str {
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
-}
-
-fn status(status: StatusCode) -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = status;
-    response
 }
 
 /// An error of the Invoke API itself; the function was not invoked.
@@ -310,17 +288,15 @@ impl ServiceError {
             message: format!("Invocation type {other}; it is RequestResponse, Event or DryRun"),
         }
     }
+}
 
+impl IntoResponse for ServiceError {
     fn into_response(self) -> Response {
         let body = json!({ "Type": "User", "Message": self.message, "message": self.message });
-        let mut response = Response::new(Body::from(body.to_string()));
-        *response.status_mut() = self.status;
-        let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json"),
-        );
-        headers.insert("x-amzn-errortype", HeaderValue::from_static(self.name));
-        response
+        let headers = [
+            (header::CONTENT_TYPE.as_str(), "application/json"),
+            ("x-amzn-errortype", self.name),
+        ];
+        (self.status, headers, body.to_string()).into_response()
     }
 }

@@ -145,8 +145,8 @@ pub(crate) fn check_puts(told: &[Told], puts: &[Put]) -> usize {
         .collect();
     let mut written = HashSet::new();
     for put in puts {
-        let place = (put.table.as_str(), put.id.as_str());
-        let person = people.get(&place).unwrap_or_else(|| panic!("{put:?}"));
+        let folder = (put.table.as_str(), put.id.as_str());
+        let person = people.get(&folder).unwrap_or_else(|| panic!("{put:?}"));
         assert!(put.conditional, "{put:?}");
         assert!([200, 400].contains(&put.status), "{put:?}");
         if person.kind == Kind::IsThere {
@@ -155,7 +155,7 @@ pub(crate) fn check_puts(told: &[Told], puts: &[Put]) -> usize {
             assert_eq!(Some(&put.item), person.row.as_ref(), "{put:?}");
         }
         if put.status == 200 {
-            assert!(written.insert(place), "twice: {put:?}");
+            assert!(written.insert(folder), "twice: {put:?}");
         }
     }
     written.len()

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use poolhook::blobs::dir::replace_file;
 use poolhook::event::UserPoolId;
 use serde::{Deserialize, Serialize};
 
@@ -64,12 +65,9 @@ impl Checkpoint {
             next: next.to_owned(),
             so_far: so_far.clone(),
         };
-        let mut fresh = self.0.clone().into_os_string();
-        fresh.push(".new");
         let written = serde_json::to_vec(&progress)
             .map_err(io::Error::from)
-            .and_then(|text| fs::write(&fresh, text))
-            .and_then(|()| fs::rename(&fresh, &self.0));
+            .and_then(|text| replace_file(&self.0, &text));
         written.with_context(|| self.file().to_string())
     }
 

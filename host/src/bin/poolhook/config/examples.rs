@@ -54,7 +54,10 @@ pub(super) fn check(
         Ok(settings) => settings,
         Err(error) => {
             let (path, rule) = (error.path().to_string(), error.into_inner());
-            return Ok(Some(format!("settings.{path}: {}", without_place(&rule))));
+            return Ok(Some(format!(
+                "settings.{path}: {}",
+                without_position(&rule)
+            )));
         }
     };
     let mut mistakes = Vec::new();
@@ -131,8 +134,8 @@ fn attribute(difference: &Difference) -> String {
 }
 
 /// Serde's message without its line and column, which are not the file's.
-fn without_place(error: &serde_json::Error) -> String {
+fn without_position(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    let place = format!(" at line {} column {}", error.line(), error.column());
-    text.strip_suffix(&place).unwrap_or(&text).to_owned()
+    let position = format!(" at line {} column {}", error.line(), error.column());
+    text.strip_suffix(&position).unwrap_or(&text).to_owned()
 }

@@ -2,8 +2,10 @@
 
 mod kits;
 
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::{fs, io, process};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -50,11 +52,14 @@ impl Options {
             bail!("{} already exists and is not empty", folder.display());
         }
         // All or nothing: the files are written to a hidden folder, which is then renamed.
-        let staged = parent.join(format!(".{name}-{}", process::id()));
-        let made = write(kit, name, &staged).and_then(|()| fs::rename(&staged, &folder));
-        if made.is_err() {
-            let _ = fs::remove_dir_all(&staged);
-        }
+        let staged = tempfile::Builder::new()
+            .prefix(&format!(".{name}-"))
+            .permissions(Permissions::from_mode(0o777))
+            .tempdir_in(self.dir.as_deref().unwrap_or(Path::new(".")));
+        let made = staged.and_then(|staged| {
+            write(kit, name, staged.path())?;
+            fs::rename(staged.path(), &folder)
+        });
         made.with_context(|| format!("cannot create {}", folder.display()))?;
 
         eprintln!("Next, in that folder:");
@@ -73,7 +78,6 @@ impl Options {
 }
 
 fn write(kit: &Kit, name: &str, folder: &Path) -> io::Result<()> {
-    fs::create_dir(folder)?;
     for (path, bytes) in kit.files.iter().chain([&kits::EVENT]).chain(kits::CASES) {
         let path = folder.join(path);
         fs::create_dir_all(path.parent().unwrap_or(folder))?;

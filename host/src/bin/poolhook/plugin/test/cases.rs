@@ -81,39 +81,39 @@ fn entries(folder: &Path) -> anyhow::Result<BTreeMap<String, PathBuf>> {
 
 impl Case {
     fn read(name: String, folder: PathBuf, unwritten: bool) -> anyhow::Result<Self> {
-        let place = folder.display();
+        let shown = folder.display();
         let Some(event) = read_file(&folder, EVENT)? else {
-            bail!("{place} has no {EVENT}");
+            bail!("{shown} has no {EVENT}");
         };
         let known = [EVENT, SETTINGS, ITEM, SKIP, ERROR];
         let mut files = entries(&folder)?.into_keys();
         if let Some(stray) = files.find(|file| !known.contains(&file.as_str())) {
             bail!(
-                "{place} has {stray}; a case may only have the files {}",
+                "{shown} has {stray}; a case may only have the files {}",
                 known.join(", ")
             );
         }
         let event = PostConfirmation::parse(event.as_bytes());
-        let event = event.with_context(|| format!("{place}/{EVENT}"))?;
+        let event = event.with_context(|| format!("{shown}/{EVENT}"))?;
         let settings = read_file(&folder, SETTINGS)?;
         let settings = settings.as_deref().map(Settings::from_toml).transpose();
-        let settings = settings.with_context(|| format!("{place}/{SETTINGS}"))?;
+        let settings = settings.with_context(|| format!("{shown}/{SETTINGS}"))?;
 
         let mut expected = Vec::new();
         for file in [ITEM, SKIP, ERROR] {
             if let Some(text) = read_file(&folder, file)? {
                 let read = Expected::read(file, &text);
-                expected.push(read.with_context(|| format!("{place}/{file}"))?);
+                expected.push(read.with_context(|| format!("{shown}/{file}"))?);
             }
         }
         if expected.len() > 1 {
             bail!(
-                "{place} has more than one expected result; leave only one of {ITEM}, {SKIP} and {ERROR}"
+                "{shown} has more than one expected result; leave only one of {ITEM}, {SKIP} and {ERROR}"
             );
         }
         let expected = expected.pop();
         if expected.is_none() && !unwritten {
-            bail!("{place} has none of {ITEM}, {SKIP} and {ERROR}; `--bless` writes the result");
+            bail!("{shown} has none of {ITEM}, {SKIP} and {ERROR}; `--bless` writes the result");
         }
         Ok(Self {
             name,

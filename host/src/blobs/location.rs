@@ -66,13 +66,13 @@ impl FromStr for Location {
 pub struct BadLocation;
 
 /// Opens locations. All that are in S3 share their connections.
-pub struct Places {
+pub struct Locations {
     shared: SdkConfig,
     timeouts: Timeouts,
     s3: OnceLock<S3>,
 }
 
-impl Places {
+impl Locations {
     /// Opens locations with these timeouts.
     pub fn new(shared: &SdkConfig, timeouts: Timeouts) -> Self {
         Self {
