@@ -82,7 +82,8 @@ impl Artifact {
 
 /// A folder of artifacts, one file per artifact, named after its digest. Artifacts are
 /// memory-mapped from here. The least recently used files are deleted when there are
-/// too many, even if they are mapped.
+/// too many, even if they are mapped. Files with other names are neither counted nor
+/// deleted.
 #[derive(Debug)]
 pub struct ArtifactFiles {
     folder: PathBuf,
@@ -150,7 +151,7 @@ impl ArtifactFiles {
     pub fn receive(&self, digest: Blake3) -> io::Result<Incoming> {
         Ok(Incoming {
             file: tempfile::Builder::new()
-                .prefix(&format!("{digest}.new-"))
+                .prefix(&format!("{digest}{NEW}"))
                 .tempfile_in(&self.folder)?,
             expected: digest,
             hasher: Blake3Hasher::default(),
@@ -174,7 +175,7 @@ impl ArtifactFiles {
     }
 
     fn path(&self, digest: Blake3) -> PathBuf {
-        self.folder.join(format!("{digest}.cwasm"))
+        self.folder.join(format!("{digest}{SUFFIX}"))
     }
 
     /// Deletes the least recently used files until the others fit. Best effort: another
@@ -184,7 +185,8 @@ impl ArtifactFiles {
         let mut files: Vec<_> = entries
             .filter_map(|entry| {
                 let about = entry.metadata().ok()?;
-                Some((about.modified().ok()?, about.len(), entry.path()))
+                let own = about.is_file() && is_own(entry.file_name().to_str()?);
+                own.then_some((about.modified().ok()?, about.len(), entry.path()))
             })
             .collect();
         files.sort();
@@ -199,6 +201,24 @@ impl ArtifactFiles {
         }
         self.bytes.store(bytes, Ordering::Relaxed);
     }
+}
+
+/// The suffix of an artifact's file, after its digest.
+const SUFFIX: &str = ".cwasm";
+/// What follows the digest in a temporary file's name, before a random part.
+const NEW: &str = ".new-";
+
+/// Whether this module gives files such a name.
+fn is_own(name: &str) -> bool {
+    let digest = name
+        .get(..64)
+        .and_then(|digest| digest.parse::<Blake3>().ok());
+    let rest = name.get(64..).unwrap_or_default();
+    let is_new = || {
+        let random = rest.strip_prefix(NEW);
+        random.is_some_and(|random| random.bytes().all(|b| b.is_ascii_alphanumeric()))
+    };
+    digest.is_some() && (rest == SUFFIX || is_new())
 }
 
 /// An artifact that is being written to a temporary file.
