@@ -48,6 +48,19 @@ pub trait Blobs: Send + Sync {
     /// The blobs whose keys begin with `prefix`, in the order of their keys.
     fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Vec<Listed>>;
 
+    /// At most `limit` (up to 1,000) of the blobs whose keys begin with `prefix`, after the
+    /// key `after`, in the order of their keys.
+    fn page<'a>(
+        &'a self,
+        prefix: &'a str,
+        after: &'a str,
+        limit: u16,
+    ) -> BoxFuture<'a, Vec<Listed>>;
+
+    /// The segments that follow `prefix`, which ends with a slash, in keys that have more
+    /// segments after them; each once, in order.
+    fn folders<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Vec<String>>;
+
     /// Deletes a blob. A blob that does not exist is not an error.
     fn delete<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, ()>;
 
@@ -209,6 +222,16 @@ impl BlobError {
     /// The error's name, for logs and callers.
     pub fn name(&self) -> &'static str {
         self.into()
+    }
+
+    /// Whether it is this blob that cannot be read, for good: it is encrypted with a key
+    /// that its reader may not use.
+    #[cfg(feature = "compiler")]
+    pub(crate) fn is_of_the_object(&self) -> bool {
+        let of_the_object = |code: &str| {
+            ["AccessDenied", "InvalidRequest"].contains(&code) || code.starts_with("KMS.")
+        };
+        matches!(self, Self::AccessDenied { code, .. } if of_the_object(code))
     }
 
     /// Whether the same call may well succeed later, without a fix by hand.

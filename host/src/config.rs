@@ -9,6 +9,7 @@
 mod file;
 mod host;
 mod settings;
+mod shared;
 mod values;
 
 use serde::Deserialize;
@@ -20,6 +21,7 @@ pub(crate) use file::MAX_FILE_BYTES;
 pub use file::{ConfigError, Problem};
 pub use host::{HOST_FILE, HostConfig, MAX_ARTIFACT_BYTES, PublishLimits};
 pub(crate) use settings::has_settings;
+pub use shared::shared_rows;
 pub use values::{
     BadKeyTemplate, BadPluginName, BadPluginRef, BadSettings, BadTableName, KeyTemplate,
     PluginName, PluginRef, Settings, TableName,
@@ -48,6 +50,8 @@ pub struct PoolConfig {
     pub limits: Limits,
     /// The answer to Cognito for an event that was dead-lettered.
     pub on_failure: OnFailure,
+    /// Whether other pools may write the same rows: see [`shared_rows`].
+    pub shared: bool,
 }
 
 /// The answer to Cognito for an event that could not be written, once its dead letter
@@ -156,6 +160,7 @@ impl PoolConfig {
             settings,
             limits,
             on_failure,
+            shared,
         } = own.over(defaults.0.clone());
         let RawKey { attribute, equals } = key.unwrap_or_default();
 
@@ -181,6 +186,7 @@ impl PoolConfig {
             settings: settings.unwrap_or_default(),
             limits: limits.unwrap_or_default().into(),
             on_failure: on_failure.unwrap_or_default(),
+            shared: shared.unwrap_or(false),
         })
     }
 
@@ -218,6 +224,7 @@ struct RawPool {
     settings: Option<Settings>,
     limits: Option<RawLimits>,
     on_failure: Option<OnFailure>,
+    shared: Option<bool>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -250,6 +257,7 @@ impl RawPool {
             settings,
             limits,
             on_failure,
+            shared,
         } = self;
         Self {
             table: table.or(defaults.table),
@@ -261,6 +269,7 @@ impl RawPool {
             settings: settings.or(defaults.settings),
             limits: merged(limits, defaults.limits, RawLimits::over),
             on_failure: on_failure.or(defaults.on_failure),
+            shared: shared.or(defaults.shared),
         }
     }
 }

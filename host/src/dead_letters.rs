@@ -175,6 +175,28 @@ impl DeadLetters {
         self.blobs.list(&prefix).await
     }
 
+    /// The pools that have dead letters, ordered by id.
+    pub(crate) async fn pools(&self) -> Result<Vec<UserPoolId>, BlobError> {
+        let folders = self.blobs.folders(DEAD_LETTERS).await?;
+        let pools = folders.iter().filter_map(|id| UserPoolId::parse(id).ok());
+        Ok(pools.collect())
+    }
+
+    /// At most `limit` dead letters of a pool after the key `after`, ordered by date.
+    pub(crate) async fn page(
+        &self,
+        pool: &UserPoolId,
+        after: &str,
+        limit: u16,
+    ) -> Result<Vec<Listed>, BlobError> {
+        let prefix = format!("{DEAD_LETTERS}{pool}/");
+        self.blobs.page(&prefix, after, limit).await
+    }
+
+    pub(crate) fn blobs(&self) -> &dyn Blobs {
+        &*self.blobs
+    }
+
     /// Reads a dead letter and its version; `None` if it was deleted.
     pub async fn read(&self, key: &Key) -> Result<Option<(DeadLetter, ETag)>, DeadLetterError> {
         let Read::Blob(blob) = self.blobs.get(key, None, MAX_LETTER_BYTES).await? else {

@@ -10,8 +10,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::Deserialize;
-use serde_json::Value;
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::text::shown;
 
 /// The largest event that is read, in bytes. A Cognito user has at most about 70
 /// attributes of 2,048 characters; Lambda itself accepts 6 MB.
@@ -64,8 +66,8 @@ impl PostConfirmation {
             trigger_source: trigger_source
                 .map(TriggerSource::from)
                 .ok_or(EventError::Missing("triggerSource"))?,
-            user_attributes: texts(request.user_attributes),
-            client_metadata: texts(request.client_metadata),
+            user_attributes: request.user_attributes.unwrap_or_default().0,
+            client_metadata: request.client_metadata.unwrap_or_default().0,
         })
     }
 }
@@ -163,7 +165,7 @@ pub enum EventError {
         column: usize,
     },
     /// A field that has another type than Cognito documents, or appears twice.
-    #[error("the event's `{path}` has the wrong type, or appears twice")]
+    #[error("the event's `{}` has the wrong type, or appears twice", shown(path))]
     Malformed {
         /// The field's path from the event's root; `.` is the event itself.
         path: String,
@@ -193,7 +195,7 @@ impl EventError {
 pub struct BadUserPoolId;
 
 /// The fields of the event's JSON that poolhook reads.
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RawEvent {
     user_pool_id: Option<String>,
@@ -204,17 +206,17 @@ struct RawEvent {
     request: Option<RawRequest>,
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RawCaller {
     client_id: Option<String>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RawRequest {
-    user_attributes: Option<BTreeMap<String, Value>>,
-    client_metadata: Option<BTreeMap<String, Value>>,
+    user_attributes: Option<Texts>,
+    client_metadata: Option<Texts>,
 }
 
 impl RawEvent {
@@ -241,14 +243,83 @@ impl RawEvent {
     }
 }
 
-/// Cognito sends only text; an emulator may send a boolean or a null.
-fn texts(values: Option<BTreeMap<String, Value>>) -> BTreeMap<String, String> {
-    let values = values.unwrap_or_default().into_iter();
-    values
-        .filter_map(|(name, value)| match value {
-            Value::Null => None,
-            Value::String(text) => Some((name, text)),
-            other => Some((name, other.to_string())),
-        })
-        .collect()
+/// Texts by name. Cognito sends only text; an emulator may send a boolean or a null. Nulls
+/// are left out; any other value stays JSON, and is never built as a tree.
+#[derive(Default)]
+struct Texts(BTreeMap<String, String>);
+
+impl<'de> Deserialize<'de> for Texts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries;
+
+        impl<'de> Visitor<'de> for Entries {
+            type Value = Texts;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map of texts")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Texts, A::Error> {
+                let mut texts = BTreeMap::new();
+                while let Some(name) = map.next_key::<String>()? {
+                    let value = map.next_value::<&RawValue>()?.get();
+                    match value.as_bytes() {
+                        b"null" => texts.remove(&name),
+                        [b'"', ..] => {
+                            let text = text(value).map_err(A::Error::custom)?;
+                            texts.insert(name, text)
+                        }
+                        _ => texts.insert(name, compact(value)),
+                    };
+                }
+                Ok(Texts(texts))
+            }
+        }
+
+        deserializer.deserialize_map(Entries)
+    }
+}
+
+/// Reads a text of JSON. Half of a surrogate pair is no character: U+FFFD takes its place.
+fn text(json: &str) -> Result<String, serde_json::Error> {
+    struct Bytes;
+
+    impl Visitor<'_> for Bytes {
+        type Value = Vec<u8>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a text")
+        }
+
+        fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+            Ok(bytes.to_owned())
+        }
+    }
+
+    if let Ok(text) = serde_json::from_str(json) {
+        return Ok(text);
+    }
+    // As bytes, serde_json reads half a pair as the three bytes of its code point.
+    let mut bytes = serde_json::Deserializer::from_str(json).deserialize_bytes(Bytes)?;
+    for at in 0..bytes.len() {
+        if let Some([0xed, second, _]) = bytes.get(at..at + 3)
+            && *second >= 0xa0
+            && let Some(half) = bytes.get_mut(at..at + 3)
+        {
+            half.copy_from_slice("\u{fffd}".as_bytes());
+        }
+    }
+    String::from_utf8(bytes).map_err(serde_json::Error::custom)
+}
+
+/// A JSON document without the white space between its parts.
+fn compact(json: &str) -> String {
+    let (mut in_text, mut escaped) = (false, false);
+    let is_kept = |c: &char| {
+        let is_space = !in_text && c.is_ascii_whitespace();
+        in_text ^= *c == '"' && !escaped;
+        escaped = in_text && *c == '\\' && !escaped;
+        !is_space
+    };
+    json.chars().filter(is_kept).collect()
 }

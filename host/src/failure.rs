@@ -164,7 +164,7 @@ pub(crate) async fn within<T>(
 }
 
 /// An error's text, followed by its causes' texts.
-pub(crate) fn with_causes(error: &dyn Error) -> String {
+pub fn with_causes(error: &dyn Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| (*cause).source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -11,9 +11,12 @@
 mod json;
 mod number;
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use number::{BadNumber, Number};
+
+use crate::text::shown;
 
 /// The largest item, in bytes of names and values.
 pub const MAX_ITEM_BYTES: usize = 400 * 1024;
@@ -24,6 +27,9 @@ pub const MAX_PARTITION_KEY_BYTES: usize = 2048;
 /// The deepest level of a value. An attribute's own value is at level 1; the values in a
 /// list or map are one level deeper.
 pub const MAX_DEPTH: usize = 32;
+/// What DynamoDB counts for a list or map, and for each of its members, besides their bytes.
+const LIST_BYTES: usize = 3;
+const MEMBER_BYTES: usize = 1;
 
 /// An item that follows DynamoDB's rules: attributes by name.
 ///
@@ -37,9 +43,18 @@ impl Item {
     pub fn new(
         attributes: impl IntoIterator<Item = (String, AttributeValue)>,
     ) -> Result<Self, ItemError> {
+        Self::from_results(attributes.into_iter().map(Ok))
+    }
+
+    /// Creates an item of attributes that are converted one by one. The first error ends
+    /// the conversion, so no more than one attribute over DynamoDB's limit is converted.
+    pub(crate) fn from_results(
+        attributes: impl Iterator<Item = Result<(String, AttributeValue), ItemError>>,
+    ) -> Result<Self, ItemError> {
         let mut item = BTreeMap::new();
         let mut bytes = 0;
-        for (name, value) in attributes {
+        for attribute in attributes {
+            let (name, value) = attribute?;
             if name.is_empty() {
                 return Err(ItemError::EmptyName);
             }
@@ -50,10 +65,13 @@ impl Item {
             if bytes > MAX_ITEM_BYTES {
                 return Err(ItemError::TooLarge);
             }
-            if let Some(repeated) = item.insert(name.clone(), value) {
-                drop(repeated);
-                return Err(ItemError::RepeatedName { attribute: name });
-            }
+            match item.entry(name) {
+                Entry::Vacant(vacant) => vacant.insert(value),
+                Entry::Occupied(occupied) => {
+                    let attribute = occupied.key().clone();
+                    return Err(ItemError::RepeatedName { attribute });
+                }
+            };
         }
         Ok(Self(item))
     }
@@ -132,13 +150,15 @@ impl AttributeValue {
     /// Whether DynamoDB considers both values equal: sets have no order, and numbers are
     /// equal by value.
     pub fn is_same(&self, other: &Self) -> bool {
-        fn sets<T: PartialEq>(one: &[T], other: &[T]) -> bool {
-            one.len() == other.len() && one.iter().all(|member| other.contains(member))
+        // No set has a member twice. A plugin can return large ones.
+        fn sets<'a, T, K: Ord>(one: &'a [T], other: &'a [T], key: impl Fn(&'a T) -> K) -> bool {
+            let set = |members: &'a [T]| members.iter().map(&key).collect::<BTreeSet<_>>();
+            one.len() == other.len() && set(one) == set(other)
         }
         match (self, other) {
-            (Self::Ss(one), Self::Ss(other)) => sets(one, other),
-            (Self::Ns(one), Self::Ns(other)) => sets(one, other),
-            (Self::Bs(one), Self::Bs(other)) => sets(one, other),
+            (Self::Ss(one), Self::Ss(other)) => sets(one, other, |member| member),
+            (Self::Ns(one), Self::Ns(other)) => sets(one, other, Number::decimal),
+            (Self::Bs(one), Self::Bs(other)) => sets(one, other, |member| member),
             (Self::L(one), Self::L(other)) => {
                 let mut pairs = one.iter().zip(other);
                 one.len() == other.len() && pairs.all(|(one, other)| one.is_same(other))
@@ -172,24 +192,25 @@ impl AttributeValue {
             Self::N(number) => Ok(number.size()),
             Self::B(bytes) => Ok(bytes.len()),
             Self::Bool(_) | Self::Null => Ok(1),
-            Self::Ss(members) => set_size(attribute, members, String::len),
-            Self::Ns(members) => set_size(attribute, members, Number::size),
-            Self::Bs(members) => set_size(attribute, members, Vec::len),
-            Self::L(values) => values.iter().try_fold(3, |size, value| {
-                Ok(size + 1 + value.check(attribute, depth + 1)?)
+            Self::Ss(members) => set_size(attribute, members, String::len, |member| member),
+            Self::Ns(members) => set_size(attribute, members, Number::size, Number::decimal),
+            Self::Bs(members) => set_size(attribute, members, Vec::len, |member| member),
+            Self::L(values) => values.iter().try_fold(LIST_BYTES, |size, value| {
+                Ok(size + MEMBER_BYTES + value.check(attribute, depth + 1)?)
             }),
-            Self::M(entries) => entries.iter().try_fold(3, |size, (name, value)| {
-                Ok(size + 1 + name.len() + value.check(attribute, depth + 1)?)
+            Self::M(entries) => entries.iter().try_fold(LIST_BYTES, |size, (name, value)| {
+                Ok(size + MEMBER_BYTES + name.len() + value.check(attribute, depth + 1)?)
             }),
         }
     }
 }
 
 /// Checks that a set has members, each only once, and counts its bytes.
-fn set_size<T: Ord>(
+fn set_size<'a, T, K: Ord>(
     attribute: &str,
-    members: &[T],
+    members: &'a [T],
     size: impl Fn(&T) -> usize,
+    key: impl Fn(&'a T) -> K,
 ) -> Result<usize, ItemError> {
     let attribute = || attribute.to_owned();
     if members.is_empty() {
@@ -197,12 +218,16 @@ fn set_size<T: Ord>(
             attribute: attribute(),
         });
     }
-    if members.iter().collect::<BTreeSet<_>>().len() < members.len() {
+    let bytes = members.iter().map(size).sum();
+    if bytes > MAX_ITEM_BYTES {
+        return Err(ItemError::TooLarge);
+    }
+    if members.iter().map(key).collect::<BTreeSet<_>>().len() < members.len() {
         return Err(ItemError::RepeatedSetMember {
             attribute: attribute(),
         });
     }
-    Ok(members.iter().map(size).sum())
+    Ok(bytes)
 }
 
 /// Why an item cannot be written. Texts contain attributes' names, never their values.
@@ -217,7 +242,7 @@ pub enum ItemError {
     #[error("an attribute's name has {bytes} bytes; DynamoDB's limit is {MAX_NAME_BYTES}")]
     NameTooLong { bytes: usize },
     /// Two attributes with the same name.
-    #[error("the attribute `{attribute}` appears twice")]
+    #[error("the attribute `{}` appears twice", shown(attribute))]
     RepeatedName { attribute: String },
     /// Larger than [`MAX_ITEM_BYTES`].
     #[error(
@@ -225,7 +250,7 @@ pub enum ItemError {
     )]
     TooLarge,
     /// A number that DynamoDB does not accept.
-    #[error("the attribute `{attribute}` holds a number that {source}")]
+    #[error("the attribute `{}` holds a number that {source}", shown(attribute))]
     #[strum(serialize = "BadNumber")]
     Number {
         attribute: String,
@@ -233,45 +258,53 @@ pub enum ItemError {
     },
     /// A set without members.
     #[error(
-        "the attribute `{attribute}` is an empty set, which DynamoDB rejects. Leave the attribute out"
+        "the attribute `{}` is an empty set, which DynamoDB rejects. Leave the attribute out",
+        shown(attribute)
     )]
     EmptySet { attribute: String },
     /// A set that has a member twice; numbers are compared by value.
-    #[error("the attribute `{attribute}` is a set that has a member twice")]
+    #[error(
+        "the attribute `{}` is a set that has a member twice",
+        shown(attribute)
+    )]
     RepeatedSetMember { attribute: String },
     /// Nested deeper than [`MAX_DEPTH`].
     #[error(
-        "the attribute `{attribute}` is nested deeper than {MAX_DEPTH} levels, DynamoDB's limit"
+        "the attribute `{}` is nested deeper than {MAX_DEPTH} levels, DynamoDB's limit",
+        shown(attribute)
     )]
     NestedTooDeep { attribute: String },
     /// A `json` value that is not a JSON document.
     #[error(
-        "the attribute `{attribute}` is not a valid JSON document: error at line {line}, column {column}"
+        "the attribute `{}` is not a valid JSON document: error at line {line}, column {column}",
+        shown(attribute)
     )]
     NotJson {
         attribute: String,
         /// Line, from 1.
         line: usize,
-        /// Column, from 1; 0 at a line's start.
+        /// Column in characters, from 1.
         column: usize,
     },
     /// No attribute is the partition key.
-    #[error("the item has no `{attribute}`, the table's partition key")]
+    #[error("the item has no `{}`, the table's partition key", shown(attribute))]
     KeyMissing { attribute: String },
     /// A partition key that is not S.
-    #[error("the partition key `{attribute}` is not text (S)")]
+    #[error("the partition key `{}` is not text (S)", shown(attribute))]
     KeyNotText { attribute: String },
     /// An empty partition key.
-    #[error("the partition key `{attribute}` is empty")]
+    #[error("the partition key `{}` is empty", shown(attribute))]
     KeyEmpty { attribute: String },
     /// A partition key longer than [`MAX_PARTITION_KEY_BYTES`].
     #[error(
-        "the partition key `{attribute}` has {bytes} bytes; DynamoDB's limit is {MAX_PARTITION_KEY_BYTES}"
+        "the partition key `{}` has {bytes} bytes; DynamoDB's limit is {MAX_PARTITION_KEY_BYTES}",
+        shown(attribute)
     )]
     KeyTooLong { attribute: String, bytes: usize },
     /// Another key than the pool's config demands, perhaps another user's.
     #[error(
-        "the partition key `{attribute}` is not this user's; the pool's config sets what it must equal"
+        "the partition key `{}` is not this user's; the pool's config sets what it must equal",
+        shown(attribute)
     )]
     KeyNotTheUsers { attribute: String },
 }

@@ -38,6 +38,7 @@
 //! | [`dead_letters`] | an event that could not be written | a dead letter |
 //! | [`replay`] | a dead letter | its item; the dead letter is deleted |
 //! | [`report`], [`notice`] | what happened in an event, or in the background | an object for the log |
+//! | [`text`] | a text that others chose | one that is safe to show |
 //! | [`log`] | an object, or a warning of a library | a log line |
 //! | `cognito` | a user pool | its users, as events |
 //! | `publish` | an upload | a release, or a rejection |
@@ -104,4 +105,5 @@ pub mod replay;
 pub mod report;
 mod sources;
 pub mod store;
+pub mod text;
 pub mod timestamp;

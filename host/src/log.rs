@@ -15,6 +15,7 @@ use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::registry;
 
+use crate::text::printable_json;
 use crate::timestamp::Timestamp;
 
 /// How urgent a line is, by Lambda's names.
@@ -42,13 +43,14 @@ pub fn line(level: Level, body: &impl Serialize) -> String {
         body: &'a T,
     }
     let timestamp = SystemTime::now().into();
-    // Objects with text keys can always be written to memory.
-    serde_json::to_string(&Line {
+    let line = Line {
         timestamp,
         level,
         body,
-    })
-    .unwrap_or_default()
+    };
+    // Objects with text keys can always be written to memory.
+    let line = serde_json::to_string(&line).unwrap_or_default();
+    printable_json(&line).into_owned()
 }
 
 /// Prints the warnings and errors of the AWS SDKs and of Lambda's runtime as lines.

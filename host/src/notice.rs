@@ -8,6 +8,7 @@ use crate::digest::Sha256;
 use crate::event::UserPoolId;
 use crate::failure::Failure;
 use crate::log::{self, Level};
+use crate::text::shown;
 
 /// The result of a background refresh, for the log.
 #[derive(Debug)]
@@ -54,7 +55,7 @@ impl Notice {
             plugin: plugin.map(ToString::to_string),
             component,
             error: failure.map(Failure::name),
-            message: failure.map(Failure::text),
+            message: failure.map(|failure| shown(&failure.text()).to_string()),
         };
         log::line(level, &line)
     }

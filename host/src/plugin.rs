@@ -42,6 +42,10 @@ pub const ENGINE: &str = env!("POOLHOOK_ENGINE");
 /// The target that this host was built for, and that its plugins must be compiled for.
 pub const TARGET: &str = env!("POOLHOOK_TARGET");
 
+/// The largest answer that is read, whatever `limits.output-bytes` allows. DynamoDB's
+/// largest items, of attributes with two bytes each, fit as wasmtime reads them.
+const MAX_ANSWER_BYTES: usize = 8 << 20;
+
 /// The wall clock's tick. A run is stopped within two ticks after its time limit.
 const TICK_MS: u64 = 10;
 
@@ -128,7 +132,7 @@ impl Plugin {
     ) -> Run {
         let mut store = Store::new(&self.engine, Sandbox::new(limits));
         store.limiter(|sandbox| sandbox);
-        store.set_hostcall_fuel(limits.output_bytes);
+        store.set_hostcall_fuel(answer_bytes(limits));
         store.set_epoch_deadline(ticks(limits.time_ms));
 
         let mapping = self.map(&mut store, event, received, settings, limits);
@@ -322,6 +326,11 @@ fn start_clock(engine: &Engine) -> std::io::Result<()> {
         .name("plugin-clock".into())
         .spawn(tick)?;
     Ok(())
+}
+
+/// The largest answer of a run with these limits, in bytes of the host's memory.
+fn answer_bytes(limits: &Limits) -> usize {
+    limits.output_bytes.min(MAX_ANSWER_BYTES)
 }
 
 /// The ticks of a time limit, plus one because the first tick may come at once.

@@ -7,6 +7,7 @@
 mod check;
 mod child;
 mod compile;
+mod confine;
 mod rejected;
 mod try_out;
 mod uploads;
@@ -18,10 +19,12 @@ use crate::digest::{Blake3, Sha256};
 use crate::failure::with_causes;
 use crate::plugin::{Artifact, ENGINE, TARGET, WORLD};
 use crate::releases::{ArtifactEntry, Live, Rejection, Release, ReleaseError, Releases};
+use crate::text::shown;
 use crate::timestamp::Timestamp;
 pub use check::{Checked, Checker, NotAccepted};
 pub use child::{Refusal, compile_stdin};
 pub use compile::CompileError;
+pub use confine::{Confinement, confine};
 pub use rejected::Rejected;
 pub use try_out::{Sample, TryOutError, try_out};
 pub use uploads::{Handled, upload_log_line};
@@ -160,7 +163,7 @@ impl Publisher {
             bytes,
             uploaded,
             error_type: rejected.name().to_owned(),
-            error_message: rejected.to_string(),
+            error_message: shown(&rejected.to_string()).to_string(),
             advice: rejected.advice().to_owned(),
         };
         self.releases.write_rejection(&rejection).await

@@ -1,6 +1,8 @@
 //! Replays dead letters: maps and writes each event again, and deletes the dead letter
 //! after its item is written.
 
+mod rounds;
+
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -13,6 +15,7 @@ use crate::failure::Class;
 use crate::host::{Host, Outcome, User};
 use crate::report::Report;
 use crate::store::Existing;
+pub use rounds::Rounds;
 
 /// The time limit per dead letter. It is long, because no caller waits for it.
 const TIME: Duration = Duration::from_secs(10);
@@ -67,13 +70,15 @@ pub enum Replayed {
     Failed(DeadLetterError),
 }
 
-/// Replays the dead letter with this key.
+/// Replays the dead letter with this key. `turn` ends when the caller's rate allows it; a
+/// dead letter that the filter does not select takes no turn.
 pub async fn replay(
     host: &Host,
     dead_letters: &DeadLetters,
     key: &Key,
     filter: Filter,
     how: ReplayOptions,
+    turn: impl Future<Output = ()>,
 ) -> Replayed {
     let dead_letter = match dead_letters.read(key).await {
         Ok(Some((dead_letter, _))) => dead_letter,
@@ -83,6 +88,7 @@ pub async fn replay(
     if !filter.takes(&dead_letter) {
         return Replayed::PassedOver;
     }
+    turn.await;
     let report = match PostConfirmation::parse(dead_letter.event.get().as_bytes()) {
         Ok(event) => {
             let user = User {

@@ -13,6 +13,7 @@ use crate::item::Item;
 use crate::log::{self, Level};
 use crate::plugin::{LogLine, Mapping, Plugin, PluginError, Run};
 use crate::store::Existing;
+use crate::text::shown;
 
 /// The most attributes that a log line names, and the most bytes of each name.
 const MAX_NAMES: usize = 20;
@@ -241,7 +242,7 @@ impl Report {
     pub fn plugin_log_lines(&self, request_id: &str) -> Vec<String> {
         let line = |logged: &LogLine| {
             let line = PluginLine {
-                message: &logged.message,
+                message: shown(&logged.message).to_string(),
                 request_id,
                 user_pool_id: self.trace.user_pool_id.as_ref().map(UserPoolId::as_str),
                 plugin: self.trace.plugin.as_ref().map(PluginName::as_str),
@@ -284,7 +285,7 @@ struct EventLine<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct PluginLine<'a> {
-    message: &'a str,
+    message: String,
     request_id: &'a str,
     user_pool_id: Option<&'a str>,
     plugin: Option<&'a str>,
@@ -301,5 +302,5 @@ fn shortened(names: &[String]) -> Vec<&str> {
 /// the names of an item's attributes.
 fn loggable(failure: &Failure) -> Option<String> {
     let own_words = !matches!(failure, Failure::Item(_));
-    own_words.then(|| failure.text())
+    own_words.then(|| shown(&failure.text()).to_string())
 }

@@ -12,7 +12,7 @@ use std::pin::Pin;
 use tokio::time::Instant;
 
 use crate::config::{Table, WriteMode};
-use crate::item::Item;
+use crate::item::{AttributeValue, Item};
 
 /// A call of a store. Its future is large, so it is on the heap.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -88,14 +88,11 @@ pub enum Existing {
 
 impl Existing {
     /// Compares an existing item with the one that was put.
-    pub(crate) fn compare<V>(
-        there: &BTreeMap<String, V>,
-        item: &BTreeMap<String, V>,
-        is_same: impl Fn(&V, &V) -> bool,
-    ) -> Self {
+    pub(crate) fn compare(there: &BTreeMap<String, AttributeValue>, item: &Item) -> Self {
+        let item = item.attributes();
         let names: BTreeSet<_> = there.keys().chain(item.keys()).collect();
         let same = |name: &str| match (there.get(name), item.get(name)) {
-            (Some(one), Some(other)) => is_same(one, other),
+            (Some(one), Some(other)) => one.is_same(other),
             _ => false,
         };
         let names = names.into_iter().filter(|name| !same(name));

@@ -89,7 +89,7 @@ fn main() -> ExitCode {
 
 async fn serve() -> Result<(), Error> {
     if env::var_os("_HANDLER").is_some_and(|handler| handler == REPLAY) {
-        return Box::pin(replay::serve(set_up().await?)).await;
+        return Box::pin(replay::serve(set_up(Timeouts::Batch).await?)).await;
     }
     let began = Instant::now();
     let mut trigger = Trigger {
@@ -121,7 +121,7 @@ async fn serve() -> Result<(), Error> {
 }
 
 async fn host() -> Result<Host, Failure> {
-    let Setup { host, dead_letters } = set_up().await?;
+    let Setup { host, dead_letters } = set_up(Timeouts::SignUp).await?;
     Ok(match dead_letters {
         Some(dead_letters) => host.with_dead_letters(dead_letters),
         None => host,
@@ -134,9 +134,9 @@ struct Setup {
     dead_letters: Option<DeadLetters>,
 }
 
-async fn set_up() -> Result<Setup, Failure> {
+async fn set_up(timeouts: Timeouts) -> Result<Setup, Failure> {
     let aws = aws::config().await;
-    let locations = Locations::new(&aws, Timeouts::SignUp);
+    let locations = Locations::new(&aws, timeouts);
     let pools = Pools::open(locations.open(&config_location()?)?).await?;
     let plugins = Plugins::with_loader(Loader::for_one_thread()?)?;
     let items = Arc::new(DynamoDb::new(&aws));

@@ -9,6 +9,7 @@
 use std::env;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
 
 use aws_lambda_events::s3::{S3Entity, S3Event, S3EventRecord};
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
@@ -142,7 +143,7 @@ impl Uploads {
             }
         };
         let mut failed = None;
-        for S3EventRecord { s3, .. } in uploads {
+        for S3EventRecord { s3, event_time, .. } in uploads {
             let Some(key) = self.key(&s3) else {
                 let (bucket, key) = (s3.bucket.name, s3.object.key);
                 let body = json!({ "bucket": bucket, "upload": key, "published": "nothing",
@@ -150,7 +151,10 @@ impl Uploads {
                 println!("{}", log::line(Level::Warn, &body));
                 continue;
             };
-            let handled = self.publisher.publish_upload(&key).await;
+            let arrived = u64::try_from(event_time.timestamp_millis()).unwrap_or_default();
+            let arrived = UNIX_EPOCH + Duration::from_millis(arrived);
+            let arrived = Some(arrived.into());
+            let handled = self.publisher.publish_upload(&key, arrived).await;
             println!("{}", upload_log_line(&key, &handled));
             failed = handled.err().or(failed);
         }

@@ -1,15 +1,23 @@
 //! Blobs in a folder: one file per blob, at its key's path.
 
-use std::fs::{self, File, Permissions};
+use std::collections::BTreeSet;
+use std::fs::{self, File, Metadata, Permissions};
 use std::io::{self, ErrorKind, Read as _, Write};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use rustix::fs::OFlags;
 
 use super::{
     Blob, BlobError, Blobs, BoxFuture, Condition, Copied, ETag, Key, Listed, Read, Stored,
 };
 use crate::digest::Sha256;
 use crate::timestamp::Timestamp;
+
+/// The most entries that are logged because they cannot be read.
+const MAX_PASSED_OVER: usize = 1000;
 
 /// Locked by a writer from its check of a condition until its write.
 const LOCK: &str = ".lock";
@@ -61,9 +69,8 @@ impl Dir {
         to: &mut (dyn Write + Send),
     ) -> Result<Copied, BlobError> {
         let path = self.path(key);
-        let mut file = match File::open(&path) {
-            Err(error) if is_absent(&error) => return Ok(Copied::Absent),
-            file => file.map_err(|error| failed(&path, error))?,
+        let Some((mut file, about)) = open(&path)? else {
+            return Ok(Copied::Absent);
         };
         let (mut piece, mut bytes) = (vec![0; 1 << 20], 0);
         loop {
@@ -76,8 +83,7 @@ impl Dir {
             };
             bytes += piece.len() as u64;
             if bytes > max_bytes {
-                let whole = file.metadata().map_err(|error| failed(&path, error))?;
-                return Err(too_large(&path, whole.len(), max_bytes));
+                return Err(too_large(&path, about.len().max(bytes), max_bytes));
             }
             if let Err(error) = to.write_all(piece) {
                 return Ok(Copied::NotWritten(error));
@@ -111,16 +117,55 @@ impl Dir {
         locked.map_err(|error| failed(&path, error))
     }
 
-    fn list_all(&self, prefix: &str) -> Result<Vec<Listed>, BlobError> {
+    /// The files after `after`, at most `limit`.
+    fn list_files(
+        &self,
+        prefix: &str,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<Listed>, BlobError> {
         // Below the prefix's last folder, not through all of them.
         let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let mut found = Vec::new();
+        let mut keys = Vec::new();
         if folder.is_empty() || Key::try_from(folder.to_owned()).is_ok() {
             let path = self.root.join(folder);
-            visit(&self.root, &path, &mut found).map_err(|error| failed(&path, error))?;
+            visit(&self.root, &path, &mut keys).map_err(|error| failed(&path, error))?;
         }
-        found.retain(|listed| listed.key.as_str().starts_with(prefix));
-        found.sort_by(|one, other| one.key.cmp(&other.key));
+        keys.retain(|key| key.as_str().starts_with(prefix) && key.as_str() > after);
+        keys.sort();
+        let files = keys.into_iter().filter_map(|key| {
+            let path = self.path(&key);
+            regular(&path).map(|about| (key, path, about))
+        });
+        files
+            .take(limit)
+            .map(|(key, path, about)| {
+                Ok(Listed {
+                    key,
+                    bytes: about.len(),
+                    modified: modified(&about).map_err(|error| failed(&path, error))?,
+                })
+            })
+            .collect()
+    }
+
+    fn list_folders(&self, prefix: &str) -> Result<Vec<String>, BlobError> {
+        let path = self.root.join(prefix);
+        let entries = match fs::read_dir(&path) {
+            Err(error) if is_absent(&error) => return Ok(Vec::new()),
+            entries => entries.map_err(|error| failed(&path, error))?,
+        };
+        let mut found = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(|error| failed(&path, error))?;
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            if let (Ok(name), true) = (entry.file_name().into_string(), is_folder)
+                && Key::try_from(name.clone()).is_ok()
+            {
+                found.push(name);
+            }
+        }
+        found.sort();
         Ok(found)
     }
 
@@ -162,7 +207,20 @@ impl Blobs for Dir {
     }
 
     fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Vec<Listed>> {
-        Box::pin(async move { self.list_all(prefix) })
+        Box::pin(async move { self.list_files(prefix, "", usize::MAX) })
+    }
+
+    fn page<'a>(
+        &'a self,
+        prefix: &'a str,
+        after: &'a str,
+        limit: u16,
+    ) -> BoxFuture<'a, Vec<Listed>> {
+        Box::pin(async move { self.list_files(prefix, after, limit.into()) })
+    }
+
+    fn folders<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Vec<String>> {
+        Box::pin(async move { self.list_folders(prefix) })
     }
 
     fn delete<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, ()> {
@@ -199,60 +257,95 @@ pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
+/// Opens a regular file; `None` if there is none at this path. Opening a pipe would wait
+/// for a writer.
+fn open(path: &Path) -> Result<Option<(File, Metadata)>, BlobError> {
+    let opened = File::options()
+        .read(true)
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+        .open(path)
+        .and_then(|file| file.metadata().map(|about| (file, about)));
+    match opened {
+        Ok((file, about)) => Ok(about.is_file().then_some((file, about))),
+        Err(error) if is_absent(&error) => Ok(None),
+        Err(error) => Err(failed(path, error)),
+    }
+}
+
 /// A file's bytes, version and time; `None` if it does not exist.
 fn read_file(path: &Path, max_bytes: u64) -> Result<Option<Blob>, BlobError> {
-    let read = File::open(path).and_then(|file| {
-        let about = file.metadata()?;
-        let mut bytes = Vec::new();
-        // One byte more than allowed tells a file that is too large, or grows.
-        file.take(max_bytes.saturating_add(1))
-            .read_to_end(&mut bytes)?;
-        Ok((bytes, about))
-    });
-    let (bytes, about) = match read {
-        Ok(read) => read,
-        Err(error) if is_absent(&error) => return Ok(None),
-        Err(error) => return Err(failed(path, error)),
+    let Some((file, about)) = open(path)? else {
+        return Ok(None);
     };
+    let mut bytes = Vec::new();
+    // One byte more than allowed tells a file that is too large, or grows.
+    file.take(max_bytes.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(|error| failed(path, error))?;
     if bytes.len() as u64 > max_bytes {
         return Err(too_large(path, about.len(), max_bytes));
     }
-    let modified = about.modified().map_err(|error| failed(path, error))?;
     Ok(Some(Blob {
         etag: ETag(Sha256::of(&bytes).to_string()),
-        modified: Timestamp::from(modified),
+        modified: modified(&about).map_err(|error| failed(path, error))?,
         bytes,
     }))
 }
 
-/// Collects the files below a folder. A file whose path is not a key is ignored.
-fn visit(root: &Path, folder: &Path, found: &mut Vec<Listed>) -> io::Result<()> {
+/// When a file was written. Its writer can set any time, but not the time of its last
+/// change, so a time to come does not make it newer than all later files.
+fn modified(about: &Metadata) -> io::Result<Timestamp> {
+    let changed = Duration::new(
+        u64::try_from(about.ctime()).unwrap_or_default(),
+        u32::try_from(about.ctime_nsec()).unwrap_or_default(),
+    );
+    let modified = about.modified()?;
+    Ok(modified.min(SystemTime::UNIX_EPOCH + changed).into())
+}
+
+/// Collects the keys of what is below a folder. A path that is no key, a folder that
+/// cannot be read, and a link to a folder, which may lead in a circle, are passed over.
+fn visit(root: &Path, folder: &Path, found: &mut Vec<Key>) -> io::Result<()> {
     let entries = match fs::read_dir(folder) {
         Err(error) if is_absent(&error) => return Ok(()),
         entries => entries?,
     };
     for entry in entries {
-        let path = entry?.path();
+        let entry = entry?;
+        let path = entry.path();
         let key = path.strip_prefix(root).ok().and_then(Path::to_str);
         let Some(key) = key.and_then(|key| Key::try_from(key.to_owned()).ok()) else {
             continue;
         };
-        let about = match fs::metadata(&path) {
-            // Gone since, or a link to nowhere.
-            Err(error) if is_absent(&error) => continue,
-            about => about?,
-        };
-        if about.is_dir() {
-            visit(root, &path, found)?;
-        } else {
-            found.push(Listed {
-                key,
-                bytes: about.len(),
-                modified: about.modified()?.into(),
-            });
+        if !entry.file_type()?.is_dir() {
+            found.push(key);
+        } else if let Err(error) = visit(root, &path, found) {
+            pass_over(&path, &error);
         }
     }
     Ok(())
+}
+
+/// A regular file, or a link to one.
+fn regular(path: &Path) -> Option<Metadata> {
+    match fs::metadata(path) {
+        Ok(about) => Some(about).filter(Metadata::is_file),
+        // Gone since, or a link to nowhere.
+        Err(error) if is_absent(&error) => None,
+        Err(error) => {
+            pass_over(path, &error);
+            None
+        }
+    }
+}
+
+/// Logs an entry that cannot be read, once in this process.
+fn pass_over(path: &Path, error: &io::Error) {
+    static SEEN: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+    let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+    if seen.len() < MAX_PASSED_OVER && seen.insert(path.to_owned()) {
+        tracing::warn!(path = %path.display(), %error, "passed over: it cannot be read");
+    }
 }
 
 /// Whether there is no file at that path: also if a part of it is a file, or the path

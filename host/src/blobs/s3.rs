@@ -115,6 +115,8 @@ impl S3 {
             Err(error) => match answer(&error) {
                 (304, _) => Ok(Read::Unchanged),
                 (404, "NoSuchKey") => Ok(Read::Absent),
+                // The object is encrypted with a key of its writer's (SSE-C).
+                (400, code @ "InvalidRequest") => Err(self.denied(key.as_str(), code)),
                 _ => Err(self.failed(key.as_str(), error)),
             },
         }
@@ -232,6 +234,43 @@ impl S3 {
         Ok(found)
     }
 
+    async fn list_page(
+        &self,
+        prefix: &str,
+        after: &str,
+        limit: u16,
+    ) -> Result<Vec<Listed>, BlobError> {
+        let request = self.client.list_objects_v2().bucket(&self.bucket);
+        let request = request
+            .prefix(self.full(prefix))
+            .set_start_after((!after.is_empty()).then(|| self.full(after)))
+            .max_keys(limit.into());
+        let page = request.send().await;
+        let page = page.map_err(|error| self.failed(prefix, error))?;
+        Ok(page
+            .contents()
+            .iter()
+            .filter_map(|o| self.listed(o))
+            .collect())
+    }
+
+    async fn list_folders(&self, prefix: &str) -> Result<Vec<String>, BlobError> {
+        let full = self.full(prefix);
+        let request = self.client.list_objects_v2().bucket(&self.bucket);
+        let request = request.prefix(&full).delimiter("/");
+        let mut pages = request.into_paginator().send();
+        let mut found = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| self.failed(prefix, error))?;
+            let folders = page.common_prefixes().iter().filter_map(|common| {
+                let folder = common.prefix()?.strip_prefix(&full)?;
+                folder.strip_suffix('/').map(str::to_owned)
+            });
+            found.extend(folders);
+        }
+        Ok(found)
+    }
+
     /// `None` for an object that is not a blob of poolhook's, such as a console's
     /// `folder/`.
     fn listed(&self, object: &Object) -> Option<Listed> {
@@ -278,12 +317,17 @@ impl S3 {
             // Tokens that are no good come as 400.
             (403, code)
             | (400, code @ ("ExpiredToken" | "InvalidToken" | "TokenRefreshRequired")) => {
-                BlobError::AccessDenied {
-                    address: self.address(key),
-                    code: code.to_owned(),
-                }
+                self.denied(key, code)
             }
+            (400, code) if code.starts_with("KMS.") => self.denied(key, code),
             _ => self.unavailable(key, error),
+        }
+    }
+
+    fn denied(&self, key: &str, code: &str) -> BlobError {
+        BlobError::AccessDenied {
+            address: self.address(key),
+            code: code.to_owned(),
         }
     }
 
@@ -325,6 +369,19 @@ impl Blobs for S3 {
 
     fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Vec<Listed>> {
         Box::pin(self.in_time(prefix, self.list_all(prefix)))
+    }
+
+    fn page<'a>(
+        &'a self,
+        prefix: &'a str,
+        after: &'a str,
+        limit: u16,
+    ) -> BoxFuture<'a, Vec<Listed>> {
+        Box::pin(self.in_time(prefix, self.list_page(prefix, after, limit)))
+    }
+
+    fn folders<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Vec<String>> {
+        Box::pin(self.in_time(prefix, self.list_folders(prefix)))
     }
 
     fn delete<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, ()> {

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use toml::de::{DeTable, DeValue};
 
 use crate::event::BadUserPoolId;
+use crate::text::shown;
 
 /// The largest config file, in bytes.
 pub(crate) const MAX_FILE_BYTES: usize = 256 * 1024;
@@ -44,6 +45,16 @@ pub enum ConfigError {
         file: String,
         /// The mistakes, in the file's order. Never empty.
         problems: Vec<Problem>,
+    },
+    /// Users of two pools could have the same row.
+    #[error(
+        "{file} and {other} write to the table {table}, and users of both can have the same key. Tell them apart, as with `equals = \"{{userPoolId}}#{{userName}}\"`, or set `shared = true` in both"
+    )]
+    SharedRow {
+        file: String,
+        /// The other pool's file.
+        other: String,
+        table: String,
     },
     /// A plugin that this host does not have.
     #[error(
@@ -92,14 +103,14 @@ pub struct Problem {
 
 impl Problem {
     /// A mistake at a byte offset of the file's text.
-    pub(super) fn at(text: &str, start: usize, key: String, rule: String) -> Self {
+    pub(super) fn at(text: &str, start: usize, key: &str, rule: &str) -> Self {
         let before = text.get(..start).unwrap_or_default();
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         Self {
             line: before.matches('\n').count() + 1,
             column: before.get(line_start..).unwrap_or_default().chars().count() + 1,
-            key,
-            rule,
+            key: shown(key).to_string(),
+            rule: shown(rule).to_string(),
         }
     }
 
@@ -124,7 +135,8 @@ impl fmt::Display for Problem {
         if !key.is_empty() {
             write!(f, "{key}: ")?;
         }
-        f.write_str(rule)
+        // What follows the first line is the plugin's, and no line of ours.
+        f.write_str(&rule.replace('\n', "\n  "))
     }
 }
 
@@ -139,9 +151,7 @@ pub(super) fn parse<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Co
         return Err(ConfigError::invalid(file, "", rule));
     }
     let (mut table, errors) = DeTable::parse_recoverable(text);
-    let syntax = errors
-        .iter()
-        .map(|error| problem(text, String::new(), error));
+    let syntax = errors.iter().map(|error| problem(text, "", error));
     let mut problems: Vec<_> = syntax.take(MAX_PROBLEMS).collect();
 
     // After a syntax error, the parts that could be read would give misleading errors.
@@ -153,7 +163,7 @@ pub(super) fn parse<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Co
                 let key = error
                     .span()
                     .and_then(|span| take_out(table.get_mut(), &span));
-                problems.push(problem(text, key.clone().unwrap_or_default(), &error));
+                problems.push(problem(text, key.as_deref().unwrap_or_default(), &error));
                 if key.is_none() {
                     break;
                 }
@@ -167,9 +177,9 @@ pub(super) fn parse<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Co
     })
 }
 
-fn problem(text: &str, key: String, error: &toml::de::Error) -> Problem {
+fn problem(text: &str, key: &str, error: &toml::de::Error) -> Problem {
     let start = error.span().map_or(0, |span| span.start);
-    Problem::at(text, start, key, error.message().to_owned())
+    Problem::at(text, start, key, error.message())
 }
 
 /// Removes the innermost entry that contains `span` and returns its dotted key.

@@ -5,6 +5,10 @@ use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
 use super::file::{ConfigError, Problem};
+use crate::text::shown;
+
+/// The most lines of a plugin's message that are shown.
+const MAX_LINES: usize = 100;
 
 /// Whether the file has settings.
 pub(crate) fn has_settings(text: &str) -> bool {
@@ -23,12 +27,12 @@ impl ConfigError {
         let (table, _) = DeTable::parse_recoverable(text);
         let settings = table.get_ref().get_key_value("settings");
         let mut problems: Vec<Problem> = Vec::new();
-        for line in message.lines() {
+        for line in message.lines().take(MAX_LINES) {
             let begun = line
                 .strip_prefix("settings")
                 .filter(|rest| rest.starts_with(['.', '[', ':']));
             if let (None, Some(before)) = (begun, problems.last_mut()) {
-                before.rule = format!("{}\n{line}", before.rule);
+                before.rule = format!("{}\n{}", before.rule, shown(line));
                 continue;
             }
             let position = Position {
@@ -121,7 +125,7 @@ impl Position {
             Some((start + offset(text.get(start..)?, character)?, rule))
         };
         let (start, rule) = inner().unwrap_or((self.span.start, rule));
-        Problem::at(text, start, self.key + missing, rule.to_owned())
+        Problem::at(text, start, &(self.key + missing), rule)
     }
 }
 

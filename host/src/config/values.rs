@@ -4,6 +4,9 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use struson::reader::{JsonReader as _, JsonStreamReader, ReaderSettings};
+use struson::writer::{JsonStreamWriter, JsonWriter as _};
 use toml::Value;
 
 use crate::digest::Sha256;
@@ -172,6 +175,15 @@ impl KeyTemplate {
 
     /// Returns `true` if this is the key of some user of this pool.
     pub fn could_make(&self, key: &str, pool: &UserPoolId) -> bool {
+        let (before, after) = self.around_the_user(pool);
+        let name = key
+            .strip_prefix(&before)
+            .and_then(|rest| rest.strip_suffix(&after));
+        name.is_some_and(|name| !name.is_empty())
+    }
+
+    /// The text before and after a user's name in this pool's keys.
+    pub(super) fn around_the_user(&self, pool: &UserPoolId) -> (String, String) {
         let fixed = |parts: &[Part]| {
             let texts = parts.iter().map(|part| match part {
                 Part::Text(text) => text,
@@ -181,14 +193,10 @@ impl KeyTemplate {
             texts.collect::<String>()
         };
         let mut sides = self.0.split(|part| *part == Part::UserName).map(fixed);
-        let (before, after) = (
+        (
             sides.next().unwrap_or_default(),
             sides.next().unwrap_or_default(),
-        );
-        let name = key
-            .strip_prefix(&before)
-            .and_then(|rest| rest.strip_suffix(&after));
-        name.is_some_and(|name| !name.is_empty())
+        )
     }
 }
 
@@ -253,8 +261,23 @@ impl Default for Settings {
 impl Settings {
     /// Parses settings from a JSON document, which must be an object.
     pub fn from_json(json: &[u8]) -> Result<Self, serde_json::Error> {
-        let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(json)?;
-        Ok(Self(serde_json::Value::Object(object).to_string()))
+        let json: &RawValue = serde_json::from_slice(json)?;
+        if !json.get().starts_with('{') {
+            return Err(serde::de::Error::custom("must be an object"));
+        }
+        // As serde_json builds a tree, it takes some keys for its own.
+        let settings = ReaderSettings {
+            restrict_number_values: false,
+            ..ReaderSettings::default()
+        };
+        let mut reader = JsonStreamReader::new_custom(json.get().as_bytes(), settings);
+        let mut compact = Vec::new();
+        let mut writer = JsonStreamWriter::new(&mut compact);
+        let read = reader.transfer_to(&mut writer);
+        read.map_err(serde::de::Error::custom)?;
+        writer.finish_document().map_err(serde::de::Error::custom)?;
+        let compact = String::from_utf8(compact);
+        compact.map(Self).map_err(serde::de::Error::custom)
     }
 
     /// Parses settings from a TOML document.

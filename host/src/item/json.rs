@@ -6,50 +6,154 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::Value;
+use struson::reader::{JsonReader, JsonStreamReader, ReaderError, ReaderSettings, ValueType};
 
-use super::{AttributeValue, Item, ItemError, MAX_DEPTH, Number};
+use super::{
+    AttributeValue, BadNumber, Item, ItemError, LIST_BYTES, MAX_DEPTH, MAX_ITEM_BYTES,
+    MEMBER_BYTES, Number,
+};
 
+/// The longest document: an item of the largest size with every byte escaped, as in
+/// `\u0041`.
+const MAX_DOCUMENT_BYTES: usize = 6 * MAX_ITEM_BYTES;
+
+/// Reads a value from a JSON document, and stops at DynamoDB's limits: no more of a
+/// hostile document is built in memory than an item can hold. A number's digits stay as
+/// written, so no number is rounded on the way to DynamoDB.
 pub(super) fn parse(attribute: &str, document: &str) -> Result<AttributeValue, ItemError> {
-    let document: Value = serde_json::from_str(document).map_err(|error| ItemError::NotJson {
-        attribute: attribute.to_owned(),
-        line: error.line(),
-        column: error.column(),
-    })?;
-    convert(attribute, document, 1)
+    if document.len() > MAX_DOCUMENT_BYTES {
+        return Err(ItemError::TooLarge);
+    }
+    let settings = ReaderSettings {
+        // `Number` has DynamoDB's rules.
+        restrict_number_values: false,
+        track_path: false,
+        ..ReaderSettings::default()
+    };
+    let mut document = Document {
+        reader: JsonStreamReader::new_custom(document.as_bytes(), settings),
+        bytes_left: MAX_ITEM_BYTES,
+    };
+    let read = document.value(1).and_then(|value| {
+        document.reader.consume_trailing_whitespace()?;
+        Ok(value)
+    });
+    read.map_err(|fault| fault.of(attribute))
 }
 
-/// `serde_json` preserves a number's digits as written, so no number is rounded on
-/// the way to DynamoDB. It reads at most 128 levels.
-fn convert(attribute: &str, value: Value, depth: usize) -> Result<AttributeValue, ItemError> {
-    if depth > MAX_DEPTH {
-        let attribute = attribute.to_owned();
-        return Err(ItemError::NestedTooDeep { attribute });
-    }
-    Ok(match value {
-        Value::Null => AttributeValue::Null,
-        Value::Bool(value) => AttributeValue::Bool(value),
-        Value::String(text) => AttributeValue::S(text),
-        Value::Number(number) => {
-            let number = Number::parse(number.as_str()).map_err(|source| ItemError::Number {
-                attribute: attribute.to_owned(),
-                source,
-            })?;
-            AttributeValue::N(number)
+struct Document<'a> {
+    reader: JsonStreamReader<&'a [u8]>,
+    bytes_left: usize,
+}
+
+impl Document<'_> {
+    fn value(&mut self, depth: usize) -> Result<AttributeValue, Fault> {
+        if depth > MAX_DEPTH {
+            self.reader.skip_value()?;
+            return Err(Fault::NestedTooDeep);
         }
-        Value::Array(values) => AttributeValue::L(
-            values
-                .into_iter()
-                .map(|value| convert(attribute, value, depth + 1))
-                .collect::<Result<_, _>>()?,
-        ),
-        Value::Object(entries) => AttributeValue::M(
-            entries
-                .into_iter()
-                .map(|(name, value)| Ok((name, convert(attribute, value, depth + 1)?)))
-                .collect::<Result<_, _>>()?,
-        ),
-    })
+        let reader = &mut self.reader;
+        Ok(match reader.peek()? {
+            ValueType::Null => {
+                reader.next_null()?;
+                self.count(1)?;
+                AttributeValue::Null
+            }
+            ValueType::Boolean => {
+                let value = reader.next_bool()?;
+                self.count(1)?;
+                AttributeValue::Bool(value)
+            }
+            ValueType::Number => {
+                let number = Number::parse(reader.next_number_as_str()?)?;
+                self.count(number.size())?;
+                AttributeValue::N(number)
+            }
+            ValueType::String => {
+                let text = reader.next_string()?;
+                self.count(text.len())?;
+                AttributeValue::S(text)
+            }
+            ValueType::Array => {
+                let mut values = Vec::new();
+                reader.begin_array()?;
+                self.count(LIST_BYTES)?;
+                while self.reader.has_next()? {
+                    self.count(MEMBER_BYTES)?;
+                    values.push(self.value(depth + 1)?);
+                }
+                self.reader.end_array()?;
+                // There may be many short lists, each with room for more.
+                values.shrink_to_fit();
+                AttributeValue::L(values)
+            }
+            ValueType::Object => {
+                let mut entries = BTreeMap::new();
+                reader.begin_object()?;
+                self.count(LIST_BYTES)?;
+                while self.reader.has_next()? {
+                    let name = self.reader.next_name_owned()?;
+                    self.count(MEMBER_BYTES + name.len())?;
+                    entries.insert(name, self.value(depth + 1)?);
+                }
+                self.reader.end_object()?;
+                AttributeValue::M(entries)
+            }
+        })
+    }
+
+    fn count(&mut self, bytes: usize) -> Result<(), Fault> {
+        let left = self.bytes_left.checked_sub(bytes);
+        self.bytes_left = left.ok_or(Fault::TooLarge)?;
+        Ok(())
+    }
+}
+
+/// What is wrong with a document.
+enum Fault {
+    NestedTooDeep,
+    TooLarge,
+    Number(BadNumber),
+    NotJson(ReaderError),
+}
+
+impl From<BadNumber> for Fault {
+    fn from(error: BadNumber) -> Self {
+        Self::Number(error)
+    }
+}
+
+impl From<ReaderError> for Fault {
+    fn from(error: ReaderError) -> Self {
+        Self::NotJson(error)
+    }
+}
+
+impl Fault {
+    fn of(self, attribute: &str) -> ItemError {
+        let attribute = attribute.to_owned();
+        match self {
+            Self::NestedTooDeep => ItemError::NestedTooDeep { attribute },
+            Self::TooLarge => ItemError::TooLarge,
+            Self::Number(source) => ItemError::Number { attribute, source },
+            Self::NotJson(error) => {
+                let location = match error {
+                    ReaderError::SyntaxError(error) => Some(error.location),
+                    ReaderError::IoError { location, .. }
+                    | ReaderError::MaxNestingDepthExceeded { location, .. } => Some(location),
+                    // The others are about numbers and the order of calls.
+                    _ => None,
+                };
+                let position = location.and_then(|location| location.line_pos);
+                let from_one = |n: u64| usize::try_from(n + 1).unwrap_or(usize::MAX);
+                ItemError::NotJson {
+                    attribute,
+                    line: position.as_ref().map_or(1, |at| from_one(at.line)),
+                    column: position.as_ref().map_or(1, |at| from_one(at.column)),
+                }
+            }
+        }
+    }
 }
 
 impl Serialize for Item {

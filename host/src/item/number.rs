@@ -1,24 +1,31 @@
 //! DynamoDB's numbers: decimal, 38 significant digits, from 1E-130 to 9.99E+125.
 
-use std::cmp::Ordering;
 use std::fmt;
 
 /// A number that DynamoDB accepts. Equality is by value: `1.0` equals `1`.
 #[derive(Clone, Debug)]
 pub struct Number {
     /// The number as written, which is sent to DynamoDB.
-    text: String,
-    decimal: Decimal,
+    text: Box<str>,
 }
 
-/// `0.<digits> x 10^exponent`, without leading or trailing zeros. Zero has no digits;
-/// its exponent is 0 unless it was written with one far out of range.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Decimal {
+/// `0.<digits> x 10^exponent`, where the digits neither begin nor end with a zero. Zero
+/// has no digits; its exponent is 0 unless it was written with one far out of range.
+///
+/// The order agrees with equality, to find repeated members. It is not the numeric order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Decimal {
     negative: bool,
     exponent: i64,
-    digits: Vec<u8>,
+    /// At most 38 decimal digits.
+    digits: u128,
 }
+
+/// The longest text of a number: DynamoDB's smallest and largest numbers with 38 digits
+/// are shorter, written with all their zeros.
+const MAX_TEXT_BYTES: usize = 256;
+/// The most significant digits.
+const MAX_DIGITS: usize = 38;
 
 /// The rule that a number breaks. The text continues "a number that".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,6 +33,9 @@ pub enum BadNumber {
     /// Not in a form such as `-12.5e3`.
     #[error("is not in a form such as -12.5 or 1e3")]
     Syntax,
+    /// Longer than any number that DynamoDB accepts, written with all its zeros.
+    #[error("has more than {MAX_TEXT_BYTES} characters")]
+    Length,
     /// More than 38 significant digits.
     #[error("has more than 38 significant digits, DynamoDB's limit")]
     Precision,
@@ -39,18 +49,15 @@ pub enum BadNumber {
 impl Number {
     /// Parses a number that DynamoDB accepts.
     pub fn parse(text: &str) -> Result<Self, BadNumber> {
-        let decimal = Decimal::parse(text).ok_or(BadNumber::Syntax)?;
-        if decimal.digits.len() > 38 {
-            return Err(BadNumber::Precision);
+        if text.len() > MAX_TEXT_BYTES {
+            return Err(BadNumber::Length);
         }
+        let decimal = Decimal::parse(text)?;
         // 1E-130 is 0.1 x 10^-129; 9.99E+125 is 0.999 x 10^126.
         if !(-129..=126).contains(&decimal.exponent) {
             return Err(BadNumber::Range);
         }
-        Ok(Self {
-            text: text.to_owned(),
-            decimal,
-        })
+        Ok(Self { text: text.into() })
     }
 
     /// The number as written.
@@ -65,49 +72,64 @@ impl Number {
             negative,
             exponent,
             digits,
-        } = &self.decimal;
-        if digits.is_empty() {
+        } = self.decimal();
+        let Some(log) = digits.checked_ilog10() else {
             return 1;
-        }
+        };
         let unpaired = usize::from(exponent.rem_euclid(2) == 1);
-        1 + (digits.len() + unpaired).div_ceil(2) + usize::from(*negative)
+        1 + (log as usize + 1 + unpaired).div_ceil(2) + usize::from(negative)
+    }
+
+    pub(super) fn decimal(&self) -> Decimal {
+        // `parse` has accepted the text.
+        Decimal::parse(&self.text).unwrap_or(Decimal::ZERO)
     }
 }
 
 impl Decimal {
-    fn parse(text: &str) -> Option<Self> {
+    const ZERO: Self = Self {
+        negative: false,
+        exponent: 0,
+        digits: 0,
+    };
+
+    fn parse(text: &str) -> Result<Self, BadNumber> {
+        let syntax = || BadNumber::Syntax;
         let (negative, text) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
             None => (false, text),
         };
         let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-            Some((mantissa, exponent)) => (mantissa, exponent_value(exponent)?),
+            Some((mantissa, exponent)) => (mantissa, exponent_value(exponent).ok_or_else(syntax)?),
             None => (text, 0),
         };
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        let mut digits: Vec<u8> = whole.bytes().chain(fraction.bytes()).collect();
-        if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-            return None;
+        let written = || whole.bytes().chain(fraction.bytes());
+        if written().next().is_none() || !written().all(|digit| digit.is_ascii_digit()) {
+            return Err(BadNumber::Syntax);
         }
-        let mut exponent = exponent + i64::try_from(whole.len()).ok()?;
-        let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
-        digits.drain(..zeros);
-        exponent -= i64::try_from(zeros).ok()?;
-        while digits.last() == Some(&b'0') {
-            digits.pop();
-        }
-        if digits.is_empty() {
-            let written = exponent.abs() > 126;
-            return Some(Self {
-                negative: false,
-                exponent: if written { exponent } else { 0 },
-                digits,
+        let zeros = written().take_while(|digit| *digit == b'0').count();
+        let count = written().count();
+        let after = written().rev().take_while(|digit| *digit == b'0').count();
+        let places = |n: usize| i64::try_from(n).map_err(|_| BadNumber::Length);
+        let exponent = exponent + places(whole.len())? - places(zeros)?;
+        if zeros == count {
+            let far = exponent.abs() > 126;
+            let exponent = if far { exponent } else { 0 };
+            return Ok(Self {
+                exponent,
+                ..Self::ZERO
             });
         }
-        Some(Self {
+        let significant = count - zeros - after;
+        if significant > MAX_DIGITS {
+            return Err(BadNumber::Precision);
+        }
+        let digits = written().skip(zeros).take(significant);
+        Ok(Self {
             negative,
             exponent,
-            digits,
+            digits: digits.fold(0, |digits, digit| digits * 10 + u128::from(digit - b'0')),
         })
     }
 }
@@ -133,25 +155,11 @@ impl fmt::Display for Number {
 
 impl PartialEq for Number {
     fn eq(&self, other: &Self) -> bool {
-        self.decimal == other.decimal
+        self.text == other.text || self.decimal() == other.decimal()
     }
 }
 
 impl Eq for Number {}
-
-/// An order that agrees with equality, to find repeated members. It is not the numeric
-/// order.
-impl Ord for Number {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.decimal.cmp(&other.decimal)
-    }
-}
-
-impl PartialOrd for Number {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
 
 #[cfg(test)]
 mod tests {
@@ -185,6 +193,16 @@ mod tests {
                 BadNumber::Syntax,
                 "{bad:?}"
             );
+        }
+        // The length is checked first, whatever the text holds.
+        for long in ["1".repeat(257), "0".repeat(1 << 20), "x".repeat(257)] {
+            assert_eq!(Number::parse(&long).unwrap_err(), BadNumber::Length);
+        }
+        for longest in [
+            format!("-0.{}{}", "0".repeat(129), "1".repeat(38)),
+            format!("-{}{}.0", "1".repeat(38), "0".repeat(88)),
+        ] {
+            assert!(Number::parse(&longest).is_ok(), "{longest}");
         }
         let digits = "123456789012345678901234567890123456789";
         assert_eq!(Number::parse(digits).unwrap_err(), BadNumber::Precision);

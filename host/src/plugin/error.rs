@@ -6,6 +6,7 @@ use rustix::io::Errno;
 use wasmtime::OutOfMemory;
 
 use crate::digest::Blake3;
+use crate::text::shown;
 
 /// Why a plugin cannot be loaded, or why its run ended.
 ///
@@ -16,7 +17,7 @@ use crate::digest::Blake3;
 pub enum PluginError {
     /// The bytes are not a WebAssembly component: damaged, truncated or a core module,
     /// for example.
-    #[error("not a WebAssembly component: {reason}")]
+    #[error("not a WebAssembly component: {}", shown(reason))]
     NotAComponent {
         /// The compiler's reason.
         reason: String,
@@ -32,7 +33,8 @@ pub enum PluginError {
     },
     /// The component imports an interface that plugins cannot use, such as WASI.
     #[error(
-        "the component imports `{import}`; a plugin may import poolhook:mapper/logging@0.1.0 and nothing else (WASI neither)"
+        "the component imports `{}`; a plugin may import poolhook:mapper/logging@0.1.0 and nothing else (WASI neither)",
+        shown(import)
     )]
     ForbiddenImport {
         /// The import, such as `wasi:cli/environment@0.2.0`.
@@ -41,7 +43,8 @@ pub enum PluginError {
     /// The component does not implement the world that this host supports: it is of
     /// another version, or not a mapper.
     #[error(
-        "the component does not implement poolhook:mapper/mapper@0.1.0, the only one that this host speaks: {reason}"
+        "the component does not implement poolhook:mapper/mapper@0.1.0, the only one that this host speaks: {}",
+        shown(reason)
     )]
     WrongWorld {
         /// The first difference, in wasmtime's words.
@@ -49,7 +52,7 @@ pub enum PluginError {
     },
     /// The component has more memories, tables or core instances than an instance slot
     /// holds.
-    #[error("the component has too many parts: {reason}")]
+    #[error("the component has too many parts: {}", shown(reason))]
     TooManyParts {
         /// The kind and the number that is allowed.
         reason: String,
@@ -67,9 +70,10 @@ pub enum PluginError {
     },
     /// The artifact was compiled for another engine or another processor.
     #[error(
-        "the artifact was made for another engine or target than this host's ({}, {}); `poolhook plugin rebuild` makes one for it: {reason}",
+        "the artifact was made for another engine or target than this host's ({}, {}); `poolhook plugin rebuild` makes one for it: {}",
         super::ENGINE,
-        super::TARGET
+        super::TARGET,
+        shown(reason)
     )]
     OtherEngine {
         /// The difference, in wasmtime's words.
@@ -133,13 +137,13 @@ pub enum PluginError {
     )]
     MalformedOutput,
     /// The plugin trapped, as a panic does.
-    #[error("the plugin trapped: {trap}")]
+    #[error("the plugin trapped: {}", shown(trap))]
     Trap {
         /// The trap, by WebAssembly's name for it.
         trap: String,
     },
     /// The engine could not start, or the operating system refused it memory.
-    #[error("the WebAssembly engine failed: {reason}")]
+    #[error("the WebAssembly engine failed: {}", shown(reason))]
     Engine {
         /// The engine's reason.
         reason: String,

@@ -128,7 +128,7 @@ pub(super) fn classify(error: &wasmtime::Error, limits: &Limits) -> PluginError 
         PluginError::MalformedOutput
     } else if is_hostcall_fuel(error) {
         PluginError::OutputLimit {
-            output_bytes: limits.output_bytes,
+            output_bytes: super::answer_bytes(limits),
         }
     } else {
         PluginError::engine(error)

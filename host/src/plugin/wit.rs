@@ -81,7 +81,7 @@ impl Fields {
             let value = attribute_value(&name, value)?;
             Ok((name, value))
         });
-        Item::new(attributes.collect::<Result<Vec<_>, _>>()?)
+        Item::from_results(attributes)
     }
 }
 

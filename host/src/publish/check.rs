@@ -83,6 +83,11 @@ impl Checker {
         })
     }
 
+    /// Compiles a component in the compile child, whatever its size is.
+    pub async fn artifact(&self, component: &[u8]) -> Result<Artifact, NotAccepted> {
+        Ok(self.compile(component, None).await?.artifact)
+    }
+
     /// Compiles a component, loads it as the trigger does and, with settings, tries it
     /// out.
     pub(super) async fn compile(

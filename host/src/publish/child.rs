@@ -10,14 +10,12 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 
 use super::Sample;
+use super::confine::confine;
 use super::try_out::{self, TryOutError};
 use crate::config::{PluginName, Settings};
 use crate::digest::Sha256;
 use crate::plugin::{Artifact, Loader, PluginError, precompile};
-
-/// The longest message of a refusal, in bytes. The compiler's messages can quote
-/// the component.
-const MAX_MESSAGE_BYTES: usize = 2000;
+use crate::text::shown;
 
 /// The child's answer on standard output: a line of JSON, followed by the artifact
 /// if there is one.
@@ -42,7 +40,7 @@ enum Line {
 pub struct Refusal {
     /// The error's name, such as `Plugin.ForbiddenImport`.
     pub error_type: String,
-    /// The error, at most 2,000 bytes long.
+    /// The error, as [`shown`].
     pub error_message: String,
     /// How to fix it.
     pub advice: String,
@@ -117,6 +115,7 @@ pub fn compile_stdin<S: AsRef<OsStr>>(
     limit(Resource::Cpu, Some(job.seconds))?;
     limit(Resource::As, Some(job.memory_bytes))?;
     limit(Resource::Core, Some(0))?;
+    confine();
 
     let mut input = io::stdin().lock();
     let settings = match job.settings_bytes {
@@ -243,11 +242,9 @@ impl Wrong {
 
 impl From<Wrong> for Refusal {
     fn from(wrong: Wrong) -> Self {
-        let mut message = wrong.text();
-        message.truncate(message.floor_char_boundary(MAX_MESSAGE_BYTES));
         Self {
             error_type: wrong.name().to_owned(),
-            error_message: message,
+            error_message: shown(&wrong.text()).to_string(),
             advice: wrong.advice().to_owned(),
         }
     }

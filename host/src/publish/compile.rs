@@ -11,6 +11,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use super::child::Reply;
+use super::confine::hide_this_process;
 use super::{NotAccepted, Rejected, Sample};
 use crate::config::{PublishLimits, Settings};
 use crate::plugin::Artifact;
@@ -76,6 +77,7 @@ pub(super) async fn in_a_process(
     settings: Option<&Settings>,
     limits: &PublishLimits,
 ) -> Result<Compiled, NotAccepted> {
+    hide_this_process();
     let settings = settings.map(Settings::as_json);
     let mut command = Command::new(program);
     command

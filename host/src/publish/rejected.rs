@@ -1,6 +1,7 @@
 //! Why an upload is rejected, in words for its author.
 
 use super::{CompileError, Refusal};
+use crate::blobs::BlobError;
 use crate::config::PluginName;
 
 /// Why a component does not become a release.
@@ -20,6 +21,9 @@ pub enum Rejected {
         /// The name.
         plugin: PluginName,
     },
+    /// The publisher may not read the upload.
+    #[error("the upload cannot be read: {0}")]
+    Unreadable(#[source] BlobError),
     /// The `settings.json` for its try-out is not a JSON object.
     #[error("its settings.json is not one JSON object: {0}")]
     Settings(#[source] serde_json::Error),
@@ -37,6 +41,7 @@ impl Rejected {
         match self {
             Self::TooLarge { .. } => "Upload.TooLarge",
             Self::NameTaken { .. } => "Upload.NameTaken",
+            Self::Unreadable(_) => "Upload.Unreadable",
             Self::Settings(_) => "Upload.BadSettings",
             Self::Compile(error) => error.name(),
             Self::Component(refusal) => &refusal.error_type,
@@ -50,6 +55,9 @@ impl Rejected {
                 "Build for size (`poolhook plugin build` does); a language with an engine of its own, such as Python, needs a larger `publish.component-bytes` in host.toml, up to 33554432."
             }
             Self::NameTaken { .. } => "Publish it under a name of its own.",
+            Self::Unreadable(_) => {
+                "Upload it again with the bucket's own encryption: not with a key of yours (SSE-C), nor with a KMS key that the publisher may not use."
+            }
             Self::Settings(_) => {
                 "Fix uploads/<plugin>/settings.json, then upload the component again."
             }

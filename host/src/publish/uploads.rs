@@ -9,6 +9,8 @@ use crate::blobs::{BlobError, Key, Read};
 use crate::config::{PluginName, Settings};
 use crate::log::{self, Level};
 use crate::releases::{ReleaseError, settings_key, uploaded_plugin};
+use crate::text::shown;
+use crate::timestamp::Timestamp;
 
 /// The largest `settings.json`, in bytes.
 const MAX_SETTINGS_BYTES: u64 = 256 << 10;
@@ -18,9 +20,10 @@ const MAX_SETTINGS_BYTES: u64 = 256 << 10;
 pub type Handled = Result<Option<(PluginName, Published)>, PublishError>;
 
 impl Publisher {
-    /// Publishes the upload with this key. `None` if it does not exist, or is not
-    /// `uploads/<plugin's name>/<any>.wasm`.
-    pub async fn publish_upload(&self, key: &Key) -> Handled {
+    /// Publishes the upload with this key, which arrived at this time; by default, when
+    /// it was written, which S3 tells in whole seconds. `None` if it does not exist, or is
+    /// not `uploads/<plugin's name>/<any>.wasm`.
+    pub async fn publish_upload(&self, key: &Key, arrived: Option<Timestamp>) -> Handled {
         let Some(plugin) = uploaded_plugin(key) else {
             return Ok(None);
         };
@@ -32,9 +35,17 @@ impl Publisher {
             Ok(Read::Absent | Read::Unchanged) => return Ok(None),
             Err(BlobError::TooLarge { bytes, .. }) => {
                 let rejected = Rejected::TooLarge { bytes, max_bytes };
-                let uploaded = SystemTime::now().into();
+                let uploaded = arrived.unwrap_or_else(|| SystemTime::now().into());
                 self.reject(&plugin, uploaded, bytes, None, &rejected)
                     .await?;
+                return Ok(Some((plugin, Published::Rejected(rejected))));
+            }
+            // A key of another account, or a customer's own: reading it again changes
+            // nothing.
+            Err(error) if error.is_of_the_object() => {
+                let rejected = Rejected::Unreadable(error);
+                let uploaded = arrived.unwrap_or_else(|| SystemTime::now().into());
+                self.reject(&plugin, uploaded, 0, None, &rejected).await?;
                 return Ok(Some((plugin, Published::Rejected(rejected))));
             }
             Err(error) => return Err(ReleaseError::from(error).into()),
@@ -45,13 +56,14 @@ impl Publisher {
                     plugin: plugin.clone(),
                     component: blob.bytes,
                     settings,
-                    uploaded: blob.modified,
+                    uploaded: arrived.unwrap_or(blob.modified),
                 };
                 self.publish(&upload).await?
             }
             Err(NoSettings::Unread(error)) => return Err(error.into()),
             Err(NoSettings::Rejected(rejected)) => {
-                let (uploaded, component) = (blob.modified, &blob.bytes);
+                let uploaded = arrived.unwrap_or(blob.modified);
+                let component = &blob.bytes;
                 self.reject_component(&plugin, uploaded, component, &rejected)
                     .await?;
                 Published::Rejected(rejected)
@@ -100,7 +112,7 @@ pub fn upload_log_line(key: &Key, handled: &Handled) -> String {
         Ok(Some((plugin, Published::Rejected(rejected)))) => (
             Level::Warn,
             json!({ "upload": upload, "plugin": plugin, "published": "rejected",
-                    "error": rejected.name(), "message": rejected.to_string(),
+                    "error": rejected.name(), "message": shown(&rejected.to_string()).to_string(),
                     "advice": rejected.advice() }),
         ),
         Ok(None) => (
@@ -111,7 +123,7 @@ pub fn upload_log_line(key: &Key, handled: &Handled) -> String {
         Err(error) => (
             Level::Error,
             json!({ "upload": upload, "published": "failed", "error": error.name(),
-                    "message": error.text() }),
+                    "message": shown(&error.text()).to_string() }),
         ),
     };
     log::line(level, &body)

@@ -181,10 +181,10 @@ fn says_nothing(error: &ReleaseError) -> bool {
     )
 }
 
-/// Whether this was done after an upload. S3's times have whole seconds, so within
-/// one second the last one wins.
+/// Whether this was done after an upload. Of two things done at once, the last one that
+/// is handled wins.
 fn is_later(done: Timestamp, uploaded: Timestamp) -> bool {
-    done.as_millis() / 1000 > uploaded.as_millis() / 1000
+    done > uploaded
 }
 
 /// The release, with the newer one's artifacts.

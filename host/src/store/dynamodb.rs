@@ -131,9 +131,8 @@ impl super::ItemReader for DynamoDb {
             let answer = answer.map_err(|_| late(table))?;
             let answer = answer.map_err(|error| failed("GetItem", table, error))?;
             Ok(answer.item.map(|there| {
-                attributes(&there).map_or(Existing::Unknown, |there| {
-                    Existing::compare(&there, item.attributes(), AttributeValue::is_same)
-                })
+                attributes(&there)
+                    .map_or(Existing::Unknown, |there| Existing::compare(&there, item))
             }))
         })
     }
@@ -181,9 +180,7 @@ where
     let service = error.as_service_error();
     if let Some(PutItemError::ConditionalCheckFailedException(failed)) = service {
         let there = failed.item().and_then(attributes);
-        let existing = there.map_or(Existing::Unknown, |there| {
-            Existing::compare(&there, item.attributes(), AttributeValue::is_same)
-        });
+        let existing = there.map_or(Existing::Unknown, |there| Existing::compare(&there, item));
         return Ok(Put::AlreadyThere(existing));
     }
     Err(failed("PutItem", table, error))

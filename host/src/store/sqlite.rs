@@ -4,7 +4,6 @@
 //! `sqlite3 poolhook.db 'select * from items'` shows one row per item, with its region,
 //! table, partition key and the item as DynamoDB's JSON.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -97,7 +96,7 @@ impl Sqlite {
 impl Sqlite {
     fn put_now(&self, table: &Table, item: &Item, write: WriteMode) -> Result<Put, StoreError> {
         let key = key(table, item)?;
-        let item = serde_json::to_string(item).map_err(unavailable)?;
+        let json = serde_json::to_string(item).map_err(unavailable)?;
         let statement = match write {
             WriteMode::Create => {
                 "insert into items (region, table_name, key, item) values (?, ?, ?, ?)
@@ -107,21 +106,20 @@ impl Sqlite {
                 "insert or replace into items (region, table_name, key, item) values (?, ?, ?, ?)"
             }
         };
-        let row = params![table.region, table.name.as_str(), key, item];
+        let row = params![table.region, table.name.as_str(), key, json];
         let connection = self.connection();
         let written = connection.execute(statement, row).map_err(unavailable)?;
         if written > 0 {
             return Ok(Put::Written);
         }
         let there = there(&connection, table, key)?;
-        let existing = there.map_or(Existing::Unknown, |there| compare(&there, &item));
+        let existing = there.map_or(Existing::Unknown, |there| compare(&there, item));
         Ok(Put::AlreadyThere(existing))
     }
 
     fn compare_now(&self, table: &Table, item: &Item) -> Result<Option<Existing>, StoreError> {
         let there = there(&self.connection(), table, key(table, item)?)?;
-        let item = serde_json::to_string(item).map_err(unavailable)?;
-        Ok(there.map(|there| compare(&there, &item)))
+        Ok(there.map(|there| compare(&there, item)))
     }
 
     fn keys_now(
@@ -203,15 +201,12 @@ fn there(connection: &Connection, table: &Table, key: &str) -> Result<Option<Str
         .map_err(unavailable)
 }
 
-/// Compares two items as they are stored: sets by their order, numbers by their text.
-/// That is enough, as only poolhook writes here and maps the same user to the same text.
-fn compare(there: &str, item: &str) -> Existing {
-    type Attributes = BTreeMap<String, serde_json::Value>;
-    let parsed = |text| serde_json::from_str::<Attributes>(text);
-    let (Ok(there), Ok(item)) = (parsed(there), parsed(item)) else {
-        return Existing::Unknown;
-    };
-    Existing::compare(&there, &item, |one, other| one == other)
+/// Compares a stored item as DynamoDB would: sets have no order, and numbers are equal by
+/// value.
+fn compare(there: &str, item: &Item) -> Existing {
+    serde_json::from_str::<Item>(there).map_or(Existing::Unknown, |there| {
+        Existing::compare(there.attributes(), item)
+    })
 }
 
 fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {

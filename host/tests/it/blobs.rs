@@ -515,7 +515,12 @@ fn s3s_errors_have_names() {
         ),
         ("403 Forbidden", "", "Blobs.AccessDenied"),
         ("400 Bad Request", "ExpiredToken", "Blobs.AccessDenied"),
-        ("400 Bad Request", "InvalidRequest", "Blobs.Unavailable"),
+        (
+            "400 Bad Request",
+            "KMS.DisabledException",
+            "Blobs.AccessDenied",
+        ),
+        ("400 Bad Request", "MalformedXML", "Blobs.Unavailable"),
         ("404 Not Found", "NoSuchBucket", "Blobs.NoBucket"),
         (
             "301 Moved Permanently",
@@ -537,6 +542,11 @@ fn s3s_errors_have_names() {
         });
         assert_eq!(put, Stored::ConditionFailed, "{status} {code}");
     }
+    // An object that is encrypted with its writer's key: only reading it is refused so.
+    let encrypted = with_stub(&refusal("400 Bad Request", "InvalidRequest"), |tried| {
+        tried.try_get("a", None, PLENTY).unwrap_err().name()
+    });
+    assert_eq!(encrypted, "Blobs.AccessDenied");
     let denied = with_stub(&refusal("403 Forbidden", "AccessDenied"), |tried| {
         tried.try_get("a", None, PLENTY).unwrap_err().to_string()
     });

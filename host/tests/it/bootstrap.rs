@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -177,9 +177,19 @@ pub(crate) struct Answer {
 
 impl Lambda {
     pub(crate) fn start(folder: &TestFolder, dynamodb: &str) -> Self {
+        Self::start_handler(folder, dynamodb, "bootstrap", Duration::from_mins(15))
+    }
+
+    /// Starts the program with a handler, whose invocations have this much time.
+    pub(crate) fn start_handler(
+        folder: &TestFolder,
+        dynamodb: &str,
+        handler: &str,
+        time: Duration,
+    ) -> Self {
         let (sender, answers) = channel();
         let events = Arc::default();
-        let address = runtime_api(Arc::clone(&events), sender);
+        let address = runtime_api(Arc::clone(&events), sender, time);
         // `config` is next to the binary, as in the deployed zip.
         let binary = folder.path().join("bootstrap");
         copy_binary(&binary);
@@ -189,9 +199,12 @@ impl Lambda {
         let mut command: Command = clean(binary.to_str().unwrap());
         let bootstrap = command
             .env("AWS_LAMBDA_RUNTIME_API", address)
+            .env("_HANDLER", handler)
             .env("AWS_LAMBDA_FUNCTION_NAME", "poolhook")
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+            .env("AWS_LAMBDA_LOG_GROUP_NAME", "poolhook")
+            .env("AWS_LAMBDA_LOG_STREAM_NAME", "poolhook")
             .env("AWS_REGION", "ap-northeast-1")
             .env("AWS_ENDPOINT_URL_DYNAMODB", dynamodb)
             .env("TMPDIR", folder.path())
@@ -259,10 +272,15 @@ fn copy_binary(to: &Path) {
 struct Api {
     events: Arc<Mutex<VecDeque<Vec<u8>>>>,
     answers: Sender<Answer>,
+    time: Duration,
 }
 
 /// Serves the Runtime API until the test process ends; returns its address.
-fn runtime_api(events: Arc<Mutex<VecDeque<Vec<u8>>>>, answers: Sender<Answer>) -> String {
+fn runtime_api(
+    events: Arc<Mutex<VecDeque<Vec<u8>>>>,
+    answers: Sender<Answer>,
+    time: Duration,
+) -> String {
     let (address, bound) = channel();
     thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -278,7 +296,11 @@ fn runtime_api(events: Arc<Mutex<VecDeque<Vec<u8>>>>, answers: Sender<Answer>) -
                 .route("/2018-06-01/runtime/invocation/{id}/{kind}", post(answered))
                 .route("/2018-06-01/runtime/init/error", post(init_error))
                 .layer(axum::extract::DefaultBodyLimit::disable())
-                .with_state(Api { events, answers });
+                .with_state(Api {
+                    events,
+                    answers,
+                    time,
+                });
             axum::serve(listener, app).await.unwrap();
         });
     });
@@ -289,12 +311,15 @@ async fn next(State(api): State<Api>) -> Response {
     loop {
         let event = api.events.lock().unwrap().pop_front();
         if let Some(event) = event {
+            let deadline = SystemTime::now() + api.time;
+            let deadline = deadline.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+            let deadline = deadline.as_millis().to_string();
             let headers = [
                 (
                     "lambda-runtime-aws-request-id",
                     "8476a536-e9f4-11e8-9739-2dfe598c3fcd",
                 ),
-                ("lambda-runtime-deadline-ms", "1999999999999"),
+                ("lambda-runtime-deadline-ms", deadline.as_str()),
                 (
                     "lambda-runtime-invoked-function-arn",
                     "arn:aws:lambda:eu-west-1:1:function:poolhook",

@@ -1,10 +1,13 @@
 //! Events that cannot be written are dead-lettered, shown, replayed and purged.
 
 use std::fs;
+use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::aws_fixtures::mapper;
+use crate::bootstrap::{Lambda, create_table};
+use crate::servers;
 use crate::support::{OTHER_POOL, POOL, Serve, TestFolder, event, http};
 
 /// Invokes the function. Returns the failure's name, or `None`.
@@ -171,4 +174,67 @@ fn a_date_is_a_day_of_the_calendar() {
     }
     let (_, _, err) = run(&folder, &["dead-letters", "list", "--since", "2028-02-29"]);
     assert!(!err.contains("must be a date"), "{err}");
+}
+
+/// The scheduled replay goes through the pools in rounds, and begins where it ended.
+#[test]
+fn a_pool_with_many_dead_letters_does_not_hold_up_the_others() {
+    const MANY: usize = 50_000;
+    let ministack = servers::ministack();
+    create_table(ministack.url(), "us-east-1", "Customer");
+    let folder = TestFolder::new(&[(POOL, "table = 'User'"), (OTHER_POOL, "table = 'Customer'")]);
+    let dead_letter = |name: &str, retryable: bool| {
+        let raw: Value = serde_json::from_slice(&event(name)).unwrap();
+        json!({
+            "userPoolId": raw["userPoolId"],
+            "received": "2026-11-23T09:06:52.045Z",
+            "plugin": "default",
+            "component": null,
+            "attempts": [{
+                "received": "2026-11-23T09:06:52.045Z", "errorType": "Store.Timeout",
+                "errorMessage": "", "class": "store", "retryable": retryable,
+            }],
+            "event": raw,
+        })
+        .to_string()
+    };
+    let letters = folder.path().join("poolhook.blobs/dead-letters");
+    let many = letters.join(POOL).join("2026-11-23");
+    fs::create_dir_all(&many).unwrap();
+    let failed = many.join(format!("{:064x}.json", 0));
+    fs::write(&failed, dead_letter("confirm-sign-up", false)).unwrap();
+    for number in 1..MANY {
+        fs::hard_link(&failed, many.join(format!("{number:064x}.json"))).unwrap();
+    }
+    let one = letters.join(OTHER_POOL).join("2026-11-24");
+    fs::create_dir_all(&one).unwrap();
+    let one = one.join(format!("{:064x}.json", 0));
+    fs::write(&one, dead_letter("other-pool", true)).unwrap();
+
+    let position = || {
+        let position = fs::read(folder.path().join("poolhook.blobs/replay.json")).unwrap();
+        let position: Value = serde_json::from_slice(&position).unwrap();
+        position["after"][POOL].as_str().unwrap().to_owned()
+    };
+    // 15 s are reserved for the last dead letter, so each run has 2 s.
+    let time = Duration::from_secs(17);
+    let lambda = Lambda::start_handler(&folder, ministack.url(), "replay", time);
+    let run = || {
+        let answer = lambda.invoke(b"{}".to_vec());
+        assert_eq!(answer.kind, "response");
+        serde_json::from_slice::<Value>(&answer.body).unwrap()
+    };
+    let first = run();
+    assert_eq!(
+        (&first["done"], &first["stay"]),
+        (&json!(1), &json!(0)),
+        "{first}"
+    );
+    assert_eq!(first["poolsLeft"], 1, "{first}");
+    assert!(!one.exists());
+    let ended = position();
+    let second = run();
+    assert_eq!(second["done"], 0, "{second}");
+    assert!(position() > ended, "{second}");
+    assert_eq!(fs::read_dir(many).unwrap().count(), MANY);
 }

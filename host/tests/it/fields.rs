@@ -255,7 +255,7 @@ fn every_complaint_about_settings_is_a_mistake() {
         (
             "settings: wrong:\nthis and that\nsettings.plan: too short",
             &[
-                "f:2:2: settings: wrong:\nthis and that",
+                "f:2:2: settings: wrong:\n  this and that",
                 "f:3:1: settings.plan: too short",
             ],
         ),

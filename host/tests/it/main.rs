@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod answers;
 mod aws_fixtures;
 mod backfill;
 mod blobs;
@@ -16,10 +17,12 @@ mod caches;
 mod cognito;
 mod command_line;
 mod config;
+mod confinement;
 mod conformance;
 mod dead_letters;
 mod default_plugin;
 mod docs;
+mod edges;
 mod events;
 mod faults;
 mod fences;

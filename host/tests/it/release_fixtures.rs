@@ -403,6 +403,19 @@ impl Blobs for Watched {
         Box::pin(self.call(prefix, self.blobs.list(prefix)))
     }
 
+    fn page<'a>(
+        &'a self,
+        prefix: &'a str,
+        after: &'a str,
+        limit: u16,
+    ) -> BoxFuture<'a, Vec<Listed>> {
+        Box::pin(self.call(prefix, self.blobs.page(prefix, after, limit)))
+    }
+
+    fn folders<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Vec<String>> {
+        Box::pin(self.call(prefix, self.blobs.folders(prefix)))
+    }
+
     fn delete<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, ()> {
         Box::pin(self.write(key.as_str(), self.blobs.delete(key)))
     }

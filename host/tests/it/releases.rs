@@ -375,7 +375,7 @@ fn names_cannot_escape_the_folder() {
         if let Ok(key) = Key::try_from(key) {
             assert_eq!(uploaded_plugin(&key), None, "{name}");
             let publisher = lab.publisher();
-            let handled = publisher.publish_upload(&key);
+            let handled = publisher.publish_upload(&key, None);
             assert!(lab.runtime.block_on(handled).unwrap().is_none(), "{name}");
         }
     }
@@ -492,7 +492,7 @@ fn errors_outside_the_component_have_names_too() {
     let put = |key: &str, bytes: &[u8]| lab.put(&key_of(key), bytes.to_vec());
     let publish = |key: &str| {
         let key = key_of(key);
-        let handled = publisher.publish_upload(&key);
+        let handled = publisher.publish_upload(&key, None);
         lab.runtime.block_on(handled).unwrap()
     };
 

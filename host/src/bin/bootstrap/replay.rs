@@ -8,7 +8,7 @@ use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
 use poolhook::dead_letters::DeadLetters;
 use poolhook::host::Host;
 use poolhook::log::{self, Level};
-use poolhook::replay::{Filter, ReplayOptions, Replayed, replay};
+use poolhook::replay::{Filter, ReplayOptions, Replayed, Rounds, replay};
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use tokio::time::{MissedTickBehavior, interval};
@@ -45,39 +45,50 @@ async fn replay_all(
     };
     let mut pace = interval(Duration::from_secs(1) / RATE);
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut done, mut stay, mut left) = (0, 0, 0);
-    for listed in dead_letters.list(None).await? {
+    let is_time_left = || {
         let time = context.deadline().duration_since(SystemTime::now());
-        if time.unwrap_or_default() < TIME_PER_DEAD_LETTER {
-            left += 1;
-            continue;
-        }
-        pace.tick().await;
-        match replay(
-            host,
-            dead_letters,
-            &listed.key,
-            filter,
-            ReplayOptions::default(),
-        )
-        .await
-        {
-            Replayed::Done(_) => done += 1,
-            Replayed::Stays(report) => {
-                stay += 1;
-                println!("{}", report.log_line(&context.request_id));
+        time.unwrap_or_default() >= TIME_PER_DEAD_LETTER
+    };
+    let mut rounds = Rounds::begin(dead_letters).await?;
+    let (mut done, mut stay, mut left) = (0, 0, 0);
+    while is_time_left() {
+        let Some(batch) = rounds.next().await? else {
+            break;
+        };
+        // While a pool's table fails, each of its dead letters may take 10 s. The other
+        // pools' turns come first.
+        let mut fails = false;
+        for key in &batch {
+            if fails || !is_time_left() {
+                left += 1;
+                continue;
             }
-            Replayed::Failed(error) => {
-                stay += 1;
-                let key = listed.key.as_str();
-                let message = error.to_string();
-                let body = json!({ "deadLetter": key, "message": message });
-                println!("{}", log::line(Level::Error, &body));
+            let turn = async { _ = pace.tick().await };
+            let how = ReplayOptions::default();
+            match replay(host, dead_letters, key, filter, how, turn).await {
+                Replayed::Done(_) => done += 1,
+                Replayed::Stays(report) => {
+                    stay += 1;
+                    println!("{}", report.log_line(&context.request_id));
+                    fails = report.outcome.is_err_and(|failure| failure.is_retryable());
+                }
+                Replayed::Failed(error) => {
+                    stay += 1;
+                    let key = key.as_str();
+                    let body = json!({ "deadLetter": key, "message": error.to_string() });
+                    println!("{}", log::line(Level::Error, &body));
+                }
+                Replayed::Gone | Replayed::PassedOver => {}
             }
-            Replayed::Gone | Replayed::PassedOver => {}
         }
+        rounds.save().await?;
     }
-    let summary = json!({ "done": done, "stay": stay, "left": left });
+    let summary = json!({
+        "done": done,
+        "stay": stay,
+        "left": left,
+        "poolsLeft": rounds.pools_left(),
+    });
     println!(
         "{}",
         log::line(Level::Info, &json!({ "replayed": summary }))

@@ -2,7 +2,7 @@
 
 mod checkpoint;
 
-use std::io::{self, Write as _};
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::Exit;
 use crate::options::block_on_all_cores;
+use crate::out::{self, say};
 use crate::walk::{Interrupt, Look, Stopped, Tally, Users, Walked, user_line};
 use checkpoint::{Checkpoint, Progress};
 
@@ -90,7 +91,7 @@ impl Options {
                 Ok(Some(walked)) => walked,
                 Ok(None) => break,
                 Err(Stopped::Cognito(CognitoError::BadToken)) if resumed && first => {
-                    eprintln!(
+                    say!(
                         "Cognito no longer accepts the checkpoint's page token: starting from the first page"
                     );
                     tally = Tally::default();
@@ -114,7 +115,7 @@ impl Options {
             if interrupt.asked() {
                 progress.abandon();
                 self.summarize(&tally, false)?;
-                eprintln!("{}", self.way_on(&checkpoint));
+                say!("{}", self.way_on(&checkpoint));
                 return Ok(Exit::Failed);
             }
         }
@@ -134,7 +135,7 @@ impl Options {
         let earlier = checkpoint.read(&self.users.pool)?;
         if let Some(earlier) = &earlier {
             let (file, users) = (checkpoint.file(), earlier.so_far.users);
-            eprintln!("resuming after {users} users, from {file}");
+            say!("resuming after {users} users, from {file}");
         }
         Ok(earlier)
     }
@@ -154,7 +155,7 @@ impl Options {
                 .as_ref()
                 .and_then(|report| user_line(user, report, None));
             if let Some(line) = line.filter(|_| self.users.json) {
-                writeln!(io::stdout(), "{line}")?;
+                out::json(line)?;
             }
         }
         Ok(())
@@ -163,14 +164,14 @@ impl Options {
     fn summarize(&self, tally: &Tally, complete: bool) -> io::Result<()> {
         if self.users.json {
             let line = json!({ "summary": tally, "complete": complete, "dryRun": self.dry_run });
-            return writeln!(io::stdout(), "{line}");
+            return out::json(line);
         }
         let written = if self.dry_run {
             "to be written"
         } else {
             "written"
         };
-        eprintln!("{}", tally.text(written));
+        say!("{}", tally.text(written));
         Ok(())
     }
 }

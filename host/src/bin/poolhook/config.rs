@@ -2,12 +2,11 @@
 
 mod examples;
 
-use std::io::{self, Write as _};
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use poolhook::blobs::Location;
-use poolhook::config::{ConfigError, PoolConfig};
+use poolhook::config::{ConfigError, PoolConfig, shared_rows};
 use poolhook::event::UserPoolId;
 use poolhook::host::Failure;
 use poolhook::plugin::{Plugin, PluginError};
@@ -17,6 +16,7 @@ use serde_json::{Value, json};
 
 use crate::Exit;
 use crate::options::{PluginChoice, block_on, locations};
+use crate::out::{self, say};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -63,28 +63,26 @@ pub(crate) struct Check {
 impl Check {
     fn run(&self) -> anyhow::Result<Exit> {
         let (pools, errors) = block_on(self.check())?;
-        let mut out = io::stdout().lock();
         if self.json {
             let pools: Vec<_> = pools.iter().map(pool_json).collect();
             let errors: Vec<_> = errors.iter().flat_map(error_json).collect();
-            writeln!(out, "{}", json!({ "pools": pools, "errors": errors }))?;
+            out::json(json!({ "pools": pools, "errors": errors }))?;
         } else {
             for (id, pool) in &pools {
                 let table = &pool.table;
-                writeln!(
-                    out,
+                out::text(format!(
                     "{id}  {} in {}, plugin {}",
                     table.name, table.region, pool.plugin
-                )?;
+                ))?;
             }
             for Wrong { file, failure } in &errors {
                 match failure {
                     // The error's text already has the file and the line.
-                    Failure::Config(error) if !is_of_plugin(error) => eprintln!("{error}"),
-                    failure => eprintln!("{file}: plugin: {}", failure.text()),
+                    Failure::Config(error) if !is_of_plugin(error) => say!("{error}"),
+                    failure => say!("{file}: plugin: {}", failure.text()),
                 }
             }
-            eprintln!(
+            say!(
                 "{} valid pools, {} invalid files",
                 pools.len(),
                 errors.len()
@@ -104,14 +102,16 @@ impl Check {
             Err(failure) => return Err(failure.into()),
         };
         let releases = self.plugins.store.open().await?;
-        let plugins = self.plugins.load(releases, pools.host_config())?;
+        let plugins = self.plugins.load(releases, pools.host_config()).await?;
         let (mut right, mut wrong) = (Vec::new(), Vec::new());
+        let mut read = Vec::new();
         for pool in pools.list().await? {
             let file = pool.as_ref().map(|id| pools.address(id));
             let file = file.unwrap_or_default();
             let checked = async {
                 let id = pool?;
                 let config = pools.get(&id).await?;
+                read.push((id.clone(), Arc::clone(&config)));
                 let plugin = plugins.get(&config.plugin).await?;
                 if let Some(message) = wrong_settings(&plugin, &id, &config)? {
                     let (file, text) = pools.settings_file(&id).await?;
@@ -124,7 +124,29 @@ impl Check {
                 Err(failure) => wrong.push(Wrong { file, failure }),
             }
         }
+        let shared = shared_rows(read.iter().map(|(id, config)| (id, &**config)));
+        right.retain(|(id, _)| !shared.contains_key(id));
+        wrong.extend(shared.iter().filter_map(|(id, other)| {
+            let (_, config) = read.iter().find(|(read, _)| read == *id)?;
+            let failure = shared_row(&pools, id, other, config).into();
+            let file = pools.address(id);
+            Some(Wrong { file, failure })
+        }));
         Ok((right, wrong))
+    }
+}
+
+/// The error of a pool that could write another one's row.
+pub(crate) fn shared_row(
+    pools: &Pools,
+    id: &UserPoolId,
+    other: &UserPoolId,
+    config: &PoolConfig,
+) -> ConfigError {
+    ConfigError::SharedRow {
+        file: pools.address(id),
+        other: pools.address(other),
+        table: config.table.name.to_string(),
     }
 }
 

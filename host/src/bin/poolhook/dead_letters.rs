@@ -3,7 +3,7 @@
 mod replay;
 
 use std::collections::BTreeMap;
-use std::io::{self, Write as _};
+use std::io;
 
 use anyhow::bail;
 use clap::{Args, Subcommand, ValueEnum};
@@ -17,6 +17,7 @@ use time::format_description::well_known::Iso8601;
 
 use crate::Exit;
 use crate::options::{Store, block_on};
+use crate::out::{self, say};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -154,7 +155,7 @@ impl List {
                 .iter()
                 .map(|(name, n)| format!("{n} {name}"))
                 .collect();
-            eprintln!(
+            say!(
                 "{}",
                 if counts.is_empty() {
                     "no dead letters".into()
@@ -180,14 +181,13 @@ impl List {
                 "class": last.map(|attempt| attempt.class),
                 "retryable": last.map(|attempt| attempt.retryable),
             });
-            return writeln!(io::stdout(), "{line}");
+            return out::json(line);
         }
-        writeln!(
-            io::stdout(),
+        out::text(format!(
             "{key}  {}  {}",
             letter.received,
             last_error(letter)
-        )
+        ))
     }
 }
 
@@ -223,7 +223,7 @@ impl Show {
                     self.key
                 );
             };
-            writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&letter)?)?;
+            out::json(serde_json::to_string_pretty(&letter)?)?;
             Ok(Exit::Done)
         })
     }
@@ -254,7 +254,7 @@ impl Purge {
                     continue;
                 };
                 if self.selection.filter().takes(&letter) {
-                    writeln!(io::stdout(), "{key}")?;
+                    out::text(&key)?;
                     if self.yes {
                         letters.remove(&key).await?;
                     }
@@ -266,7 +266,7 @@ impl Purge {
             } else {
                 "would be deleted; `--yes` deletes them"
             };
-            eprintln!("{removed} {did}");
+            say!("{removed} {did}");
             Ok(Exit::Done)
         })
     }

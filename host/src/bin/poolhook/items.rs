@@ -1,14 +1,15 @@
 //! `poolhook items`: shows the embedded store's items.
 
-use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
 use poolhook::store::sqlite::Sqlite;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::value::RawValue;
 
 use crate::Exit;
+use crate::out::{self, say};
 
 /// Show the items of a table of the embedded store.
 ///
@@ -35,6 +36,14 @@ pub(crate) struct Options {
     json: bool,
 }
 
+/// The result of `aws dynamodb scan`.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Page {
+    count: usize,
+    items: Vec<Box<RawValue>>,
+}
+
 impl Options {
     pub(crate) fn run(&self) -> anyhow::Result<Exit> {
         let file = self.store.display();
@@ -45,25 +54,28 @@ impl Options {
         }
         let store = Sqlite::open_existing(&self.store).with_context(|| file.to_string())?;
         let items = store.items(&self.table).with_context(|| file.to_string())?;
-        let mut out = io::stdout().lock();
         if self.json {
-            let items: Result<Vec<Value>, _> = items
-                .iter()
-                .map(|stored| serde_json::from_str(&stored.item))
+            let items: Result<Vec<_>, _> = items
+                .into_iter()
+                .map(|stored| RawValue::from_string(stored.item))
                 .collect();
             let items = items.with_context(|| format!("{file} has an invalid item"))?;
-            writeln!(out, "{}", json!({ "Count": items.len(), "Items": items }))?;
+            let page = Page {
+                count: items.len(),
+                items,
+            };
+            out::json(serde_json::to_string(&page)?)?;
             return Ok(Exit::Done);
         }
         if items.is_empty() {
             let tables = store.tables()?.join(", ");
-            eprintln!(
+            say!(
                 "the table {} has no items in {file}; tables with items: {tables}",
                 self.table
             );
         }
         for stored in items {
-            writeln!(out, "{}", stored.item)?;
+            out::json(stored.item)?;
         }
         Ok(Exit::Done)
     }

@@ -11,6 +11,7 @@ mod dead_letters;
 mod difference;
 mod items;
 mod options;
+mod out;
 mod pace;
 mod plugin;
 mod reconcile;
@@ -19,6 +20,7 @@ mod serve;
 mod trial;
 mod walk;
 
+use out::say;
 use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
@@ -113,7 +115,7 @@ fn main() -> ExitCode {
         if cause == Some(io::ErrorKind::BrokenPipe) {
             return Exit::Done;
         }
-        eprintln!("error: {error:#}");
+        say!("error: {error:#}");
         Exit::Error
     });
     exit.into()

@@ -1,5 +1,6 @@
 //! Options shared by several commands.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -10,15 +11,19 @@ use clap::Args;
 use poolhook::aws::{self, SdkConfig};
 use poolhook::blobs::s3::Timeouts;
 use poolhook::blobs::{Location, Locations};
-use poolhook::config::{HostConfig, PluginName, Settings};
-use poolhook::plugin::{ArtifactFiles, Plugin, PluginError};
+use poolhook::config::{HostConfig, PluginName, PublishLimits, Settings, shared_rows};
+use poolhook::digest::Sha256;
+use poolhook::plugin::{Artifact, ArtifactFiles, Loader, Plugin, PluginError};
 use poolhook::plugins::Plugins;
 use poolhook::pools::Pools;
-use poolhook::publish::{Checker, Publisher};
+use poolhook::publish::{Checker, NotAccepted, Publisher};
 use poolhook::releases::Releases;
 use poolhook::store::ItemReader;
 use poolhook::store::dynamodb::DynamoDb;
 use poolhook::store::sqlite::Sqlite;
+
+use crate::config::shared_row;
+use crate::out::{compiling, say};
 
 /// The location of the pools' configuration.
 #[derive(Args)]
@@ -39,13 +44,42 @@ impl Config {
         open_config(&self.location).await
     }
 
-    /// Reads `host.toml`. Without the config folder, returns the defaults.
-    async fn host(&self) -> anyhow::Result<HostConfig> {
+    /// Opens the location; returns `None` for a folder that does not exist.
+    pub(crate) async fn existing(&self) -> anyhow::Result<Option<Pools>> {
         match &self.location {
-            Location::Folder(folder) if !folder.exists() => Ok(HostConfig::default()),
-            location => Ok(open_config(location).await?.host_config().clone()),
+            Location::Folder(folder) if !folder.exists() => Ok(None),
+            location => open_config(location).await.map(Some),
         }
     }
+
+    /// Reads `host.toml`. Without the config folder, returns the defaults.
+    pub(crate) async fn host(&self) -> anyhow::Result<HostConfig> {
+        let pools = self.existing().await?;
+        Ok(pools.map_or_else(HostConfig::default, |pools| pools.host_config().clone()))
+    }
+
+    /// Whether all pools' files are on this machine, so that reading them is quick.
+    pub(crate) fn is_local(&self) -> bool {
+        matches!(self.location, Location::Folder(_))
+    }
+}
+
+/// Says which pools could write each other's rows. Files that cannot be read are passed
+/// over: for a command other than `config check`, a config is right if its own file is.
+pub(crate) async fn warn_of_shared_rows(pools: &Pools) -> anyhow::Result<()> {
+    let mut configs = BTreeMap::new();
+    for pool in pools.list().await?.into_iter().flatten() {
+        if let Ok(config) = pools.get(&pool).await {
+            configs.insert(pool, config);
+        }
+    }
+    for (pool, other) in shared_rows(configs.iter().map(|(id, config)| (id, &**config))) {
+        if let Some(config) = configs.get(pool).filter(|_| pool < other) {
+            let error = shared_row(pools, pool, other, config);
+            say!("warning: {error}");
+        }
+    }
+    Ok(())
 }
 
 async fn open_config(location: &Location) -> anyhow::Result<Pools> {
@@ -151,7 +185,7 @@ pub(crate) struct PluginChoice {
 
 impl PluginChoice {
     /// Returns the built-in plugins, and the published ones if there are `releases`.
-    pub(crate) fn load(
+    pub(crate) async fn load(
         &self,
         releases: Option<Releases>,
         config: &HostConfig,
@@ -164,7 +198,7 @@ impl PluginChoice {
             plugins = plugins.with_published(releases, Some(files), config);
         }
         if let Some(file) = &self.plugin {
-            let plugin = compile(&plugins, file)?;
+            let plugin = compile(plugins.loader(), config.publish.clone(), file).await?;
             plugins.use_for_all(plugin);
         }
         Ok(plugins)
@@ -175,13 +209,37 @@ fn default_cache() -> PathBuf {
     ArtifactFiles::own_folder(&env::temp_dir())
 }
 
-/// Compiles a component from a file; the plugin is named after the file.
-pub(crate) fn compile(plugins: &Plugins, file: &Path) -> anyhow::Result<Plugin> {
+/// Compiles a component from a file, within the limits of publishing; the plugin is named
+/// after the file.
+pub(crate) async fn compile(
+    loader: &Loader,
+    limits: PublishLimits,
+    file: &Path,
+) -> anyhow::Result<Plugin> {
     let context = || file.display().to_string();
     let component = std::fs::read(file).with_context(context)?;
     let name = name_of(file).with_context(context)?;
-    let compiled = plugins.loader().compile(name, &component);
-    compiled.map_err(named).with_context(context)
+    let artifact = artifact(limits, &component).await.with_context(context)?;
+    let plugin = loader.load_compiled(name, Sha256::of(&component), &artifact);
+    plugin.map_err(named).with_context(context)
+}
+
+/// Compiles a component in a process of its own. An untrusted one can need much time and
+/// memory.
+pub(crate) async fn artifact(limits: PublishLimits, component: &[u8]) -> anyhow::Result<Artifact> {
+    let checker = Checker::new(limits, program()?);
+    match compiling(checker.artifact(component)).await {
+        Ok(artifact) => Ok(artifact),
+        Err(NotAccepted::Rejected(rejected)) => {
+            let name = rejected.name().to_owned();
+            Err(anyhow::Error::new(rejected).context(name))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn program() -> anyhow::Result<PathBuf> {
+    env::current_exe().context("cannot find poolhook itself")
 }
 
 /// A plugin's error with its name, such as `Plugin.NeedsFeature`.
@@ -244,8 +302,7 @@ impl SettingsFile {
 /// Returns a checker with the limits that `host.toml` sets.
 pub(crate) async fn checker(config: &Config) -> anyhow::Result<Checker> {
     let limits = config.host().await?.publish;
-    let program = env::current_exe().context("cannot find poolhook itself")?;
-    Ok(Checker::new(limits, program))
+    Ok(Checker::new(limits, program()?))
 }
 
 /// What publishes, with the same limits.

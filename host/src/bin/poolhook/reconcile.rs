@@ -2,7 +2,7 @@
 
 mod orphans;
 
-use std::io::{self, Write as _};
+use std::io;
 use std::sync::Arc;
 
 use clap::Args;
@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::Exit;
 use crate::options::block_on_all_cores;
+use crate::out::{self, say};
 use crate::walk::{Interrupt, Look, Tally, Users, user_line};
 use orphans::Orphans;
 
@@ -67,7 +68,7 @@ impl Options {
                     .as_ref()
                     .and_then(|report| user_line(user, report, Some(missing)));
                 if let Some(line) = line.filter(|_| self.users.json) {
-                    writeln!(io::stdout(), "{line}")?;
+                    out::json(line)?;
                 }
             }
             progress.set_position(tally.users);
@@ -112,18 +113,18 @@ impl Options {
                 "applied": self.apply,
                 "orphansNotLookedFor": why_not,
             });
-            return writeln!(io::stdout(), "{line}");
+            return out::json(line);
         }
         let missing = if self.apply {
             "missing, now written"
         } else {
             "missing"
         };
-        eprintln!("{}", tally.text(missing));
+        say!("{}", tally.text(missing));
         match (orphaned, why_not) {
-            (Some(n), _) => eprintln!("{n} orphaned rows"),
-            (None, Some(why)) => eprintln!("did not look for orphaned rows: {why}"),
-            (None, None) => eprintln!("stopped early; orphaned rows are unknown"),
+            (Some(n), _) => say!("{n} orphaned rows"),
+            (None, Some(why)) => say!("did not look for orphaned rows: {why}"),
+            (None, None) => say!("stopped early; orphaned rows are unknown"),
         }
         Ok(())
     }

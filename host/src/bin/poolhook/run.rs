@@ -1,6 +1,6 @@
 //! `poolhook run`: handles events from files.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -9,10 +9,12 @@ use poolhook::host::{Failure, Host, Outcome, Skip};
 use poolhook::plugin::PluginError;
 use poolhook::report::Report;
 use poolhook::store::Existing;
+use poolhook::text::shown;
 use serde_json::json;
 
 use crate::Exit;
-use crate::options::{Config, Items, PluginChoice, block_on};
+use crate::options::{Config, Items, PluginChoice, block_on, warn_of_shared_rows};
+use crate::out::{self, say};
 
 /// Handle Post Confirmation events from files.
 ///
@@ -47,8 +49,11 @@ impl Options {
     pub(crate) fn run(&self) -> anyhow::Result<Exit> {
         block_on(async {
             let pools = self.config.open().await?;
+            if self.config.is_local() {
+                warn_of_shared_rows(&pools).await?;
+            }
             let releases = self.plugin.store.open().await?;
-            let plugins = self.plugin.load(releases, pools.host_config())?;
+            let plugins = self.plugin.load(releases, pools.host_config()).await?;
             let host = Host::new(pools, plugins, self.items.open().await?);
             self.handle_all(&host).await
         })
@@ -87,11 +92,15 @@ fn read(file: &str) -> std::io::Result<Vec<u8>> {
 fn print(file: &str, store: &str, report: &Report) -> io::Result<()> {
     let trace = &report.trace;
     for line in &trace.log {
-        eprintln!("{file}: plugin log: {:?}: {}", line.level, line.message);
+        say!(
+            "{file}: plugin log: {:?}: {}",
+            line.level,
+            shown(&line.message)
+        );
     }
     if let Some(item) = trace.item.as_ref().filter(|_| report.outcome.is_ok()) {
         let item = serde_json::to_string(item).unwrap_or_default();
-        writeln!(io::stdout(), "{item}")?;
+        out::json(item)?;
     }
     let table = trace
         .table
@@ -99,20 +108,20 @@ fn print(file: &str, store: &str, report: &Report) -> io::Result<()> {
         .map(ToString::to_string)
         .unwrap_or_default();
     match &report.outcome {
-        Ok(Outcome::Written) => eprintln!("{file}: written to {table} in {store}{}", cost(report)),
+        Ok(Outcome::Written) => say!("{file}: written to {table} in {store}{}", cost(report)),
         Ok(Outcome::AlreadyThere(existing)) => {
             let differs = differs(existing);
-            eprintln!(
+            say!(
                 "{file}: already there: {table} in {store} already has an item with this key{differs}"
             );
         }
         Ok(Outcome::Skipped(Skip::TriggerSource)) => {
-            eprintln!("{file}: skipped: the pool's config does not list this trigger source");
+            say!("{file}: skipped: the pool's config does not list this trigger source");
         }
         Ok(Outcome::Skipped(Skip::Plugin { reason })) => {
-            eprintln!("{file}: skipped by the plugin: {reason}");
+            say!("{file}: skipped by the plugin: {}", shown(reason));
         }
-        Err(failure) => eprintln!(
+        Err(failure) => say!(
             "{file}: {}: {}{}",
             failure.name(),
             failure.text(),
@@ -126,7 +135,7 @@ fn print(file: &str, store: &str, report: &Report) -> io::Result<()> {
 pub(crate) fn differs(existing: &Existing) -> String {
     match existing {
         Existing::Same => ", identical".to_owned(),
-        Existing::Different(names) => format!(", which differs in {}", names.join(", ")),
+        Existing::Different(names) => format!(", which differs in {}", shown(&names.join(", "))),
         Existing::Unknown => String::new(),
     }
 }
@@ -146,7 +155,7 @@ fn cost(report: &Report) -> String {
 /// hold personal data.
 pub(crate) fn own_words(failure: &Failure) -> String {
     match failure {
-        Failure::Plugin(PluginError::Refused { message }) => format!(": {message}"),
+        Failure::Plugin(PluginError::Refused { message }) => format!(": {}", shown(message)),
         _ => String::new(),
     }
 }
@@ -180,5 +189,5 @@ fn print_json(file: &str, report: &Report) -> io::Result<()> {
         "micros": trace.micros,
         "log": trace.log,
     });
-    writeln!(io::stdout(), "{line}")
+    out::json(line)
 }

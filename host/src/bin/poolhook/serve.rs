@@ -2,7 +2,7 @@
 
 mod watch;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRequest, Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Router, serve};
@@ -29,7 +30,8 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
 use crate::Exit;
-use crate::options::{Config, Items, PluginChoice, publisher};
+use crate::options::{Config, Items, PluginChoice, publisher, warn_of_shared_rows};
+use crate::out::say;
 
 /// The largest payload of a synchronous invocation, in bytes: Lambda's own limit.
 const MAX_PAYLOAD_BYTES: usize = 6 * 1024 * 1024;
@@ -72,16 +74,20 @@ pub(crate) struct Options {
 
 impl Options {
     pub(crate) fn run(self) -> anyhow::Result<Exit> {
-        log::forward_warnings(|line| eprintln!("{line}"));
+        log::forward_warnings(|line| say!("{line}"));
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()?;
         runtime.block_on(async {
             let pools = self.config.open().await?;
+            warn_of_shared_rows(&pools).await?;
             let releases = self.plugin.store.create().await?;
             self.watch_uploads(&releases).await?;
             let dead_letters = DeadLetters::new(releases.shared_blobs());
-            let plugins = self.plugin.load(Some(releases), pools.host_config())?;
+            let plugins = self
+                .plugin
+                .load(Some(releases), pools.host_config())
+                .await?;
             let host = Host::new(pools, plugins, self.items.open().await?);
             self.serve(host.with_dead_letters(dead_letters)).await
         })
@@ -111,10 +117,11 @@ impl Options {
         let app = Router::new()
             .route("/2015-03-31/functions/{name}/invocations", post(invoke))
             .layer(DefaultBodyLimit::max(MAX_PAYLOAD_BYTES))
+            .layer(from_fn(only_local_programs))
             .with_state(Arc::clone(&function));
 
         println!("http://{}", listener.local_addr()?);
-        eprintln!(
+        say!(
             "serving the function {}; press Ctrl-C to stop",
             function.name
         );
@@ -144,6 +151,38 @@ struct Function {
     requests: AtomicU64,
     /// Asynchronous invocations that are still running.
     in_hand: Mutex<JoinSet<()>>,
+}
+
+/// Refuses what a web page can send: browsers name the page in `Origin`, and a page whose
+/// name resolves to this machine sends that name in `Host`. AWS's tools and cognito-local
+/// send neither.
+async fn only_local_programs(request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let of_a_page = headers.contains_key(header::ORIGIN);
+    let mut hosts = headers.get_all(header::HOST).iter().peekable();
+    let named = hosts.peek().is_some();
+    let local = named && hosts.all(|host| host.to_str().is_ok_and(is_loopback));
+    let authority = request.uri().authority();
+    let local = local && authority.is_none_or(|authority| is_loopback(authority.as_str()));
+    if of_a_page || !local {
+        return ServiceError::not_local().into_response();
+    }
+    next.run(request).await
+}
+
+/// Whether a `Host`, with or without a port, is this machine's loopback interface.
+fn is_loopback(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let address = name
+        .strip_prefix('[')
+        .and_then(|name| name.strip_suffix(']'));
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
+        || address.is_some_and(|ip| ip.parse::<Ipv6Addr>().is_ok_and(|ip| ip.is_loopback()))
 }
 
 /// [Invoke](https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html).
@@ -197,7 +236,7 @@ impl Function {
         let delivery = self.host.deliver(&payload, Duration::MAX);
         let report = self.host.handle(delivery).await;
         for notice in self.host.notices() {
-            eprintln!("{}", notice.log_line());
+            say!("{}", notice.log_line());
         }
         let mut log = report.log_line(request_id) + "\n";
         for line in report.plugin_log_lines(request_id) {
@@ -257,6 +296,14 @@ struct ServiceError {
 }
 
 impl ServiceError {
+    fn not_local() -> Self {
+        Self {
+            status: StatusCode::FORBIDDEN,
+            name: "AccessDeniedException",
+            message: "Only programs on this machine may call: the request has an Origin, or its Host is not localhost, 127.0.0.1 or [::1]".to_owned(),
+        }
+    }
+
     fn not_found(name: &str, known: &str) -> Self {
         Self {
             status: StatusCode::NOT_FOUND,

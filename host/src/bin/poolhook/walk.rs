@@ -16,6 +16,7 @@ use poolhook::store::StoreError;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep};
 
+use crate::out::say;
 use crate::pace::Pace;
 pub(crate) use options::{Interrupt, Look, Users, user_line};
 pub(crate) use tally::Tally;
@@ -108,7 +109,7 @@ impl Walk {
         let (users, ahead) = tokio::join!(self.handle(users), ahead);
         self.ahead = ahead;
         for notice in self.host.notices() {
-            eprintln!("{}", notice.log_line());
+            say!("{}", notice.log_line());
         }
         Ok(Some(Walked {
             users: users?,

@@ -1,6 +1,6 @@
 //! `poolhook dead-letters replay`: puts events that failed through the host again.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use super::Selection;
 use crate::Exit;
 use crate::options::{Config, Items, PluginChoice, block_on};
+use crate::out::{self, say};
 use crate::run::{differs, own_words};
 
 /// Write the events that could not be written.
@@ -74,7 +75,10 @@ impl Options {
             let pools = self.config.open().await?;
             let releases = self.plugin.store.existing().await?;
             let letters = DeadLetters::new(releases.shared_blobs());
-            let plugins = self.plugin.load(Some(releases), pools.host_config())?;
+            let plugins = self
+                .plugin
+                .load(Some(releases), pools.host_config())
+                .await?;
             let items: Arc<dyn ItemStore> = if self.dry_run {
                 Arc::new(DryRunStore)
             } else {
@@ -96,8 +100,8 @@ impl Options {
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut done, mut stay) = (0, 0);
         for key in keys {
-            pace.tick().await;
-            let replayed = replay(host, letters, &key, filter, how).await;
+            let turn = async { _ = pace.tick().await };
+            let replayed = replay(host, letters, &key, filter, how, turn).await;
             match &replayed {
                 Replayed::Done(_) => done += 1,
                 Replayed::Stays(_) | Replayed::Failed(_) => stay += 1,
@@ -112,7 +116,7 @@ impl Options {
         } else {
             "replayed"
         };
-        eprintln!("{done} {did}, {stay} left");
+        say!("{done} {did}, {stay} left");
         Ok(Exit::of(stay == 0))
     }
 
@@ -127,21 +131,21 @@ impl Options {
     fn print(&self, key: &Key, replayed: &Replayed) -> io::Result<()> {
         if self.json {
             if let Some(line) = as_json(key, replayed) {
-                writeln!(io::stdout(), "{line}")?;
+                out::json(line)?;
             }
             return Ok(());
         }
         match replayed {
             Replayed::Done(report) if self.dry_run => {
                 let item = serde_json::to_string(&report.trace.item).unwrap_or_default();
-                writeln!(io::stdout(), "{item}")
+                out::json(item)
             }
             Replayed::Stays(report) => {
-                eprintln!("{key}: {}", why(report));
+                say!("{key}: {}", why(report));
                 Ok(())
             }
             Replayed::Failed(error) => {
-                eprintln!("{key}: {error}");
+                say!("{key}: {error}");
                 Ok(())
             }
             Replayed::Done(_) | Replayed::Gone | Replayed::PassedOver => Ok(()),

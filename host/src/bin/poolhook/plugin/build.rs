@@ -8,13 +8,13 @@ use std::{env, fs};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use poolhook::config::PluginName;
-use poolhook::plugin::Loader;
+use poolhook::config::PublishLimits;
 use serde_json::Value;
 use wit_component::ComponentEncoder;
 
 use crate::Exit;
-use crate::options::named;
+use crate::options::{artifact, block_on};
+use crate::out::say;
 
 /// The header of a component; a core module has another version.
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
@@ -76,12 +76,10 @@ impl Options {
         let module = fs::read(&module).with_context(|| module.display().to_string())?;
         let component = component(&module)?;
         // A component that would fail on the first event fails here instead.
-        let checked = PluginName::try_from("checked".to_owned())?;
-        let compiled = Loader::new()?.compile(checked, &component);
-        compiled.map_err(named)?;
+        block_on(artifact(PublishLimits::default(), &component))?;
 
         fs::write(&output, &component).with_context(|| output.display().to_string())?;
-        eprintln!("{} bytes", component.len());
+        say!("{} bytes", component.len());
         println!("{}", output.display());
         Ok(Exit::Done)
     }
@@ -213,7 +211,7 @@ fn debian(cargo: &mut Process) -> anyhow::Result<()> {
     } else {
         "rust-lld".into()
     };
-    eprintln!("no target {TARGET} in this toolchain: building with Debian's {RUSTC}");
+    say!("no target {TARGET} in this toolchain: building with Debian's {RUSTC}");
     cargo
         .env("RUSTC", RUSTC)
         .env("RUSTC_BOOTSTRAP", "1")

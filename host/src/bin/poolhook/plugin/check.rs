@@ -1,6 +1,5 @@
 //! `poolhook plugin check`: checks a component as publishing does.
 
-use std::io::{self, Write as _};
 use std::time::SystemTime;
 
 use clap::Args;
@@ -8,9 +7,9 @@ use poolhook::plugin::{ENGINE, TARGET};
 use poolhook::publish::{Checked, NotAccepted, Rejected, Upload};
 use serde_json::{Value, json};
 
-use super::publish::compiling;
 use crate::Exit;
 use crate::options::{Component, Config, bytes, checker};
+use crate::out::{self, compiling, say};
 
 /// Check a component as publishing does, without writing anything.
 ///
@@ -55,9 +54,9 @@ impl Options {
             Err(error @ NotAccepted::NoCompiler(_)) => return Err(error.into()),
         };
         if self.json {
-            writeln!(io::stdout(), "{json}")?;
+            out::json(json)?;
         } else {
-            eprintln!("{}: {text}", self.component.file.display());
+            say!("{}: {text}", self.component.file.display());
         }
         Ok(exit)
     }

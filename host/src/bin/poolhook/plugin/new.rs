@@ -12,6 +12,7 @@ use clap::Args;
 use poolhook::config::PluginName;
 
 use crate::Exit;
+use crate::out::say;
 use kits::{Kit, Language};
 
 /// Create a project for a new plugin, with a working mapping and its tests.
@@ -62,11 +63,11 @@ impl Options {
         });
         made.with_context(|| format!("cannot create {}", folder.display()))?;
 
-        eprintln!("Next, in that folder:");
+        say!("Next, in that folder:");
         for command in kit.commands {
-            eprintln!("  {command}");
+            say!("  {command}");
         }
-        eprintln!(
+        say!(
             "  poolhook plugin test
   poolhook plugin check {name}.wasm
   poolhook plugin run {name}.wasm event.json

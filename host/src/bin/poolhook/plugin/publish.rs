@@ -1,17 +1,17 @@
 //! `poolhook plugin publish`: a component becomes a plugin's live release.
 
-use std::io::{self, Write as _};
-use std::time::{Duration, SystemTime};
+use std::io;
+use std::time::SystemTime;
 
 use clap::Args;
-use indicatif::ProgressBar;
 use poolhook::config::{BadPluginName, PluginName};
 use poolhook::publish::{Published, Upload};
 use serde_json::json;
 
 use super::check::{checked_json, checked_text, rejected_json, rejected_text};
 use crate::Exit;
-use crate::options::{Component, Config, Store, block_on, publisher};
+use crate::options::{Component, Config, Store, block_on, publisher, warn_of_shared_rows};
+use crate::out::{self, compiling, say};
 
 /// Publish a component: check it, compile it, and make it the live release.
 ///
@@ -59,6 +59,9 @@ impl Options {
             uploaded: SystemTime::now().into(),
         };
         let published = block_on(async {
+            if let Some(pools) = self.config.existing().await? {
+                warn_of_shared_rows(&pools).await?;
+            }
             let publisher = publisher(&self.config, self.store.create().await?).await?;
             Ok(compiling(publisher.publish(&upload)).await?)
         })?;
@@ -67,7 +70,6 @@ impl Options {
     }
 
     fn print(&self, plugin: &PluginName, published: &Published) -> io::Result<()> {
-        let mut out = io::stdout().lock();
         if self.json {
             let (mut line, state) = match published {
                 Published::Live(checked) => (checked_json(checked), "live"),
@@ -78,33 +80,25 @@ impl Options {
                 line.insert("plugin".into(), json!(plugin));
                 line.insert("published".into(), json!(state));
             }
-            return writeln!(out, "{line}");
+            return out::json(line);
         }
         match published {
             Published::Live(checked) => {
-                eprintln!("{plugin}: live; {}", checked_text(checked));
-                writeln!(out, "{}", checked.sha256)
+                say!("{plugin}: live; {}", checked_text(checked));
+                out::text(checked.sha256)
             }
             Published::Superseded(checked, live) => {
-                eprintln!(
+                say!(
                     "{plugin}: published, but not live: a later upload or rollback, of {}, keeps {} live",
-                    live.since, live.sha256
+                    live.since,
+                    live.sha256
                 );
-                writeln!(out, "{}", checked.sha256)
+                out::text(checked.sha256)
             }
             Published::Rejected(rejected) => {
-                eprintln!("{plugin}: rejected; {}", rejected_text(rejected));
+                say!("{plugin}: rejected; {}", rejected_text(rejected));
                 Ok(())
             }
         }
     }
-}
-
-/// Shows that something goes on while a component is compiled.
-pub(super) async fn compiling<T>(work: impl Future<Output = T>) -> T {
-    let progress = ProgressBar::new_spinner().with_message("compiling and checking");
-    progress.enable_steady_tick(Duration::from_millis(100));
-    let result = work.await;
-    progress.finish_and_clear();
-    result
 }

@@ -1,6 +1,6 @@
 //! `poolhook plugin rebuild`: compiles releases for this build's engine.
 
-use std::io::{self, Write as _};
+use std::io;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -12,6 +12,7 @@ use serde_json::json;
 use super::check::rejected_text;
 use crate::Exit;
 use crate::options::{Config, Store, block_on, publisher};
+use crate::out::{self, say};
 
 /// Compile the live releases for this version's engine, unless they already are.
 ///
@@ -72,17 +73,17 @@ impl Options {
                     });
                     let line = json!({ "plugin": plugin, "sha256": sha256, "engine": ENGINE,
                                        "target": TARGET, "outcome": outcome, "error": error });
-                    return writeln!(io::stdout(), "{line}");
+                    return out::json(line);
                 }
                 if let Some(error) = &error {
-                    eprintln!("{plugin} sha256:{sha256}: {}", rejected_text(error));
+                    say!("{plugin} sha256:{sha256}: {}", rejected_text(error));
                 }
                 Ok(())
             })?;
             progress.inc(1);
         }
         progress.finish_and_clear();
-        eprintln!("{built} built for {ENGINE} on {TARGET}, {failed} failed");
+        say!("{built} built for {ENGINE} on {TARGET}, {failed} failed");
         Ok(Exit::of(failed == 0))
     }
 

@@ -1,7 +1,6 @@
 //! `poolhook plugin list`, `show` and `rollback`: list releases, and make an earlier
 //! one live.
 
-use std::io::{self, Write as _};
 use std::time::SystemTime;
 
 use anyhow::bail;
@@ -15,6 +14,7 @@ use serde_json::json;
 use super::publish::name;
 use crate::Exit;
 use crate::options::{DigestPrefix, Store, block_on, bytes};
+use crate::out::{self, say};
 
 /// List the plugins that have a live release.
 #[derive(Args)]
@@ -35,7 +35,7 @@ impl List {
             let releases = self.store.existing().await?;
             let plugins = releases.plugins().await?;
             if plugins.is_empty() {
-                eprintln!("no plugin is published yet. `poolhook plugin publish` publishes one");
+                say!("no plugin is published yet. `poolhook plugin publish` publishes one");
             }
             let mut all_well = true;
             for plugin in plugins {
@@ -43,7 +43,7 @@ impl List {
                     Ok(Some(live)) => live,
                     Ok(None) => continue,
                     Err(error @ ReleaseError::Damaged { .. }) => {
-                        eprintln!("{error}");
+                        say!("{error}");
                         all_well = false;
                         continue;
                     }
@@ -54,7 +54,7 @@ impl List {
                 } else {
                     format!("{plugin}  sha256:{}  since {}", live.sha256, live.since)
                 };
-                writeln!(io::stdout(), "{shown}")?;
+                out::text(shown)?;
             }
             Ok(Exit::of(all_well))
         })
@@ -87,23 +87,23 @@ impl Show {
                 damaged,
             } = releases.history(&self.name).await?;
             for error in damaged {
-                eprintln!("{error}");
+                say!("{error}");
             }
             let rejection = releases.rejection(&self.name).await?;
             if self.json {
                 let all = json!({ "plugin": self.name, "live": live, "releases": history,
                                   "rejection": rejection });
-                writeln!(io::stdout(), "{all}")?;
+                out::json(all)?;
                 return Ok(Exit::Done);
             }
             if history.is_empty() {
-                eprintln!("no release is published as {}", self.name);
+                say!("no release is published as {}", self.name);
             }
             for release in &history {
-                writeln!(io::stdout(), "{}", release_text(release, live))?;
+                out::text(release_text(release, live))?;
             }
             if let Some(rejection) = &rejection {
-                eprintln!("{}", rejection_text(rejection));
+                say!("{}", rejection_text(rejection));
             }
             Ok(Exit::Done)
         })
@@ -178,10 +178,10 @@ impl Rollback {
             };
             if self.json {
                 let moved = json!({ "plugin": self.name, "live": live, "before": before });
-                writeln!(io::stdout(), "{moved}")?;
+                out::json(moved)?;
             } else {
-                eprintln!("{}: live again, since {}", self.name, live.since);
-                writeln!(io::stdout(), "{}", live.sha256)?;
+                say!("{}: live again, since {}", self.name, live.since);
+                out::text(live.sha256)?;
             }
             Ok(Exit::Done)
         })

@@ -1,18 +1,20 @@
 //! `poolhook plugin run`: runs a component with events.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::time::SystemTime;
 
 use anyhow::Context as _;
 use clap::Args;
 use poolhook::config::Limits;
 use poolhook::event::PostConfirmation;
-use poolhook::plugins::Plugins;
+use poolhook::plugin::Loader;
+use poolhook::text::shown;
 use serde_json::Value;
 
 use crate::Exit;
-use crate::options::{Component, compile};
+use crate::options::{Component, Config, block_on, compile};
+use crate::out::{self, say};
 use crate::trial::{Answer, Trial};
 
 /// Run a component with events, without writing items.
@@ -30,6 +32,8 @@ or the component cannot be run.")]
 pub(crate) struct Options {
     #[command(flatten)]
     component: Component,
+    #[command(flatten)]
+    config: Config,
     /// Files with one Post Confirmation event each.
     #[arg(required = true, value_name = "EVENT.json")]
     events: Vec<String>,
@@ -41,7 +45,9 @@ pub(crate) struct Options {
 impl Options {
     pub(crate) fn run(&self) -> anyhow::Result<Exit> {
         let settings = self.component.settings.read()?;
-        let plugin = compile(&Plugins::builtin()?, &self.component.file)?;
+        let limits = block_on(self.config.host())?.publish;
+        let loader = Loader::new()?;
+        let plugin = block_on(compile(&loader, limits, &self.component.file))?;
         let limits = Limits::default();
         let mut all_well = true;
         for file in &self.events {
@@ -53,7 +59,7 @@ impl Options {
             if self.json {
                 let mut line = trial.to_json();
                 line.insert("event".to_owned(), file.as_str().into());
-                writeln!(io::stdout(), "{}", Value::from(line))?;
+                out::json(Value::from(line))?;
             } else {
                 print(file, &trial)?;
             }
@@ -64,16 +70,16 @@ impl Options {
 
 fn print(file: &str, trial: &Trial) -> io::Result<()> {
     for line in &trial.log {
-        eprintln!("{file}: log: {:?}: {}", line.level, line.message);
+        say!("{file}: log: {:?}: {}", line.level, shown(&line.message));
     }
     match &trial.answer {
         Answer::Item(item) => {
             let item = serde_json::to_string(item).unwrap_or_default();
-            writeln!(io::stdout(), "{item}")?;
+            out::json(item)?;
         }
-        Answer::Skip(reason) => eprintln!("{file}: skipped: {reason}"),
-        Answer::Failed(name, text) => eprintln!("{file}: {name}: {text}"),
+        Answer::Skip(reason) => say!("{file}: skipped: {}", shown(reason)),
+        Answer::Failed(name, text) => say!("{file}: {name}: {}", shown(text)),
     }
-    eprintln!("{file}: {}", trial.cost);
+    say!("{file}: {}", trial.cost);
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 mod cases;
 
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,11 +15,13 @@ use poolhook::item::{Item, ItemError};
 use poolhook::plugin::Plugin;
 use poolhook::plugins::Plugins;
 use poolhook::pools::Pools;
+use poolhook::text::shown;
 use serde_json::{Value, json};
 
 use crate::Exit;
 use crate::difference::Difference;
-use crate::options::{SettingsFile, block_on, compile};
+use crate::options::{Config, SettingsFile, block_on, compile};
+use crate::out::{self, say};
 use crate::trial::{self, Trial};
 use cases::Case;
 
@@ -61,6 +63,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE.toml", conflicts_with = "settings")]
     pool: Option<PathBuf>,
     #[command(flatten)]
+    config: Config,
+    #[command(flatten)]
     settings: SettingsFile,
     /// Save the results as the expected ones, and print what that changes.
     #[arg(long)]
@@ -98,7 +102,7 @@ impl Options {
                 line.insert("case".to_owned(), json!(case.name));
                 line.insert("result".to_owned(), json!(result));
                 line.insert("differences".to_owned(), json!(differences));
-                writeln!(io::stdout(), "{}", Value::from(line))?;
+                out::json(Value::from(line))?;
             } else {
                 print(case, result, &differences, &trial)?;
             }
@@ -108,7 +112,7 @@ impl Options {
         } else {
             String::new()
         };
-        eprintln!(
+        say!(
             "{passed} passed, {blessed}{failed} failed: {}",
             subject.name
         );
@@ -120,13 +124,14 @@ impl Options {
         if let Some(file) = &self.pool {
             return block_on(pool(file, &plugins));
         }
+        let limits = block_on(self.config.host())?.publish;
         let component = match &self.component {
             Some(component) => component.clone(),
             None => beside(&self.folder)?,
         };
         Ok(Subject {
             name: component.display().to_string(),
-            plugin: Arc::new(compile(&plugins, &component)?),
+            plugin: Arc::new(block_on(compile(plugins.loader(), limits, &component))?),
             settings: self.settings.read()?,
             limits: Limits::default(),
             pool: None,
@@ -201,8 +206,7 @@ async fn pool(file: &Path, plugins: &Plugins) -> anyhow::Result<Subject> {
 }
 
 fn print(case: &Case, result: &str, differences: &[Difference], trial: &Trial) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    writeln!(out, "{result:7} {}: {}", case.name, trial.cost)?;
+    out::text(format!("{result:7} {}: {}", case.name, trial.cost))?;
     for Difference {
         what,
         expected,
@@ -210,21 +214,16 @@ fn print(case: &Case, result: &str, differences: &[Difference], trial: &Trial) -
     } in differences
     {
         let nothing = "nothing";
-        writeln!(out, "        {what}")?;
-        writeln!(
-            out,
-            "          expected {}",
-            expected.as_deref().unwrap_or(nothing)
-        )?;
-        writeln!(
-            out,
-            "          got      {}",
-            got.as_deref().unwrap_or(nothing)
-        )?;
+        out::text(format!("        {}", shown(what)))?;
+        let expected = shown(expected.as_deref().unwrap_or(nothing));
+        let got = shown(got.as_deref().unwrap_or(nothing));
+        out::text(format!("          expected {expected}"))?;
+        out::text(format!("          got      {got}"))?;
     }
     if result != "passed" {
         for line in &trial.log {
-            writeln!(out, "        log: {:?}: {}", line.level, line.message)?;
+            let message = shown(&line.message);
+            out::text(format!("        log: {:?}: {message}", line.level))?;
         }
     }
     Ok(())

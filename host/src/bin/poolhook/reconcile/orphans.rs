@@ -1,7 +1,7 @@
 //! Orphaned rows: rows of a table whose keys belong to no user.
 
 use std::hash::{BuildHasher as _, RandomState};
-use std::io::{self, Write as _};
+use std::io;
 use std::sync::Arc;
 
 use poolhook::config::PoolConfig;
@@ -9,6 +9,7 @@ use poolhook::event::{PostConfirmation, UserPoolId};
 use poolhook::store::ItemReader;
 use serde_json::json;
 
+use crate::out;
 use crate::pace::Pace;
 use crate::walk::Users;
 
@@ -110,11 +111,7 @@ impl Orphans {
             if has_user != Some(&false) {
                 return Ok(());
             }
-            writeln!(
-                io::stdout(),
-                "{}",
-                json!({ "key": key, "outcome": "orphaned" })
-            )
+            out::json(json!({ "key": key, "outcome": "orphaned" }))
         };
         self.scan(users, store, print).await
     }

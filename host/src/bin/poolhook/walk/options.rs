@@ -22,6 +22,7 @@ use tokio::time::Instant;
 
 use super::Walk;
 use crate::options::{Config, Items, PluginChoice};
+use crate::out::say;
 use crate::pace::Pace;
 use crate::run::own_words;
 
@@ -62,7 +63,7 @@ impl Users {
     pub(crate) async fn host(&self, items: Arc<dyn ItemStore>) -> anyhow::Result<Host> {
         let pools = self.config.open().await?;
         let releases = self.plugin.store.open().await?;
-        let plugins = self.plugin.load(releases, pools.host_config())?;
+        let plugins = self.plugin.load(releases, pools.host_config()).await?;
         Ok(Host::new(pools, plugins, items))
     }
 
@@ -120,7 +121,7 @@ impl Interrupt {
         tokio::spawn(async move {
             if tokio::signal::ctrl_c().await.is_ok() {
                 asked.0.store(true, Ordering::Relaxed);
-                eprintln!("finishing the current page; press Ctrl-C again to stop at once");
+                say!("finishing the current page; press Ctrl-C again to stop at once");
                 let _ = tokio::signal::ctrl_c().await;
                 process::exit(130);
             }
