@@ -18,6 +18,9 @@ pub use documents::{
     live_key, rejection_key, release_key, settings_key, uploaded_plugin,
 };
 
+#[cfg(feature = "compiler")]
+pub(crate) use documents::plugin_of;
+
 /// The largest component that any configuration allows, in bytes.
 pub const MAX_COMPONENT_BYTES: u64 = 32 << 20;
 /// The largest release, pointer or rejection that is read.

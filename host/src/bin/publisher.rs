@@ -144,6 +144,8 @@ impl Uploads {
         };
         let mut failed = None;
         for S3EventRecord { s3, event_time, .. } in uploads {
+            let arrived = u64::try_from(event_time.timestamp_millis()).unwrap_or_default();
+            let arrived = (UNIX_EPOCH + Duration::from_millis(arrived)).into();
             let Some(key) = self.key(&s3) else {
                 let (bucket, key) = (s3.bucket.name, s3.object.key);
                 let body = json!({ "bucket": bucket, "upload": key, "published": "nothing",
@@ -151,10 +153,10 @@ impl Uploads {
                 println!("{}", log::line(Level::Warn, &body));
                 continue;
             };
-            let arrived = u64::try_from(event_time.timestamp_millis()).unwrap_or_default();
-            let arrived = UNIX_EPOCH + Duration::from_millis(arrived);
-            let arrived = Some(arrived.into());
-            let handled = self.publisher.publish_upload(&key, arrived).await;
+            let handled = match Key::try_from(key.clone()) {
+                Ok(key) => self.publisher.publish_upload(&key, Some(arrived)).await,
+                Err(error) => self.publisher.reject_key(&key, error, arrived).await,
+            };
             println!("{}", upload_log_line(&key, &handled));
             failed = handled.err().or(failed);
         }
@@ -168,11 +170,11 @@ impl Uploads {
     }
 
     /// The key without the prefix; S3 encodes keys as in a form.
-    fn key(&self, s3: &S3Entity) -> Option<Key> {
+    fn key(&self, s3: &S3Entity) -> Option<String> {
         let key = s3.object.key.as_ref()?.replace('+', " ");
         let key = percent_decode_str(&key).decode_utf8().ok()?;
         let key = key.strip_prefix(&self.prefix)?;
         let own = s3.bucket.name.as_ref() == Some(&self.bucket);
-        own.then(|| Key::try_from(key.to_owned()).ok()).flatten()
+        own.then(|| key.to_owned())
     }
 }

@@ -1,7 +1,7 @@
 //! Why an upload is rejected, in words for its author.
 
 use super::{CompileError, Refusal};
-use crate::blobs::BlobError;
+use crate::blobs::{BadKey, BlobError};
 use crate::config::PluginName;
 
 /// Why a component does not become a release.
@@ -21,6 +21,9 @@ pub enum Rejected {
         /// The name.
         plugin: PluginName,
     },
+    /// The upload's key is not one that poolhook reads.
+    #[error("the upload's key cannot be used: {0}")]
+    BadKey(#[source] BadKey),
     /// The publisher may not read the upload.
     #[error("the upload cannot be read: {0}")]
     Unreadable(#[source] BlobError),
@@ -41,6 +44,7 @@ impl Rejected {
         match self {
             Self::TooLarge { .. } => "Upload.TooLarge",
             Self::NameTaken { .. } => "Upload.NameTaken",
+            Self::BadKey(_) => "Upload.BadKey",
             Self::Unreadable(_) => "Upload.Unreadable",
             Self::Settings(_) => "Upload.BadSettings",
             Self::Compile(error) => error.name(),
@@ -55,6 +59,7 @@ impl Rejected {
                 "Build for size (`poolhook plugin build` does); a language with an engine of its own, such as Python, needs a larger `publish.component-bytes` in host.toml, up to 33554432."
             }
             Self::NameTaken { .. } => "Publish it under a name of its own.",
+            Self::BadKey(_) => "Upload it as uploads/<plugin>/<file>.wasm, with a short file name.",
             Self::Unreadable(_) => {
                 "Upload it again with the bucket's own encryption: not with a key of yours (SSE-C), nor with a KMS key that the publisher may not use."
             }

@@ -5,10 +5,10 @@ use std::time::SystemTime;
 use serde_json::json;
 
 use super::{PublishError, Published, Publisher, Rejected, Upload};
-use crate::blobs::{BlobError, Key, Read};
+use crate::blobs::{BadKey, BlobError, Key, Read};
 use crate::config::{PluginName, Settings};
 use crate::log::{self, Level};
-use crate::releases::{ReleaseError, settings_key, uploaded_plugin};
+use crate::releases::{ReleaseError, plugin_of, settings_key, uploaded_plugin};
 use crate::text::shown;
 use crate::timestamp::Timestamp;
 
@@ -72,6 +72,17 @@ impl Publisher {
         Ok(Some((plugin, published)))
     }
 
+    /// Rejects the upload of an object whose key poolhook cannot use. `None` if no plugin is
+    /// to be told, as the key is not below `uploads/<plugin's name>/`.
+    pub async fn reject_key(&self, key: &str, error: BadKey, arrived: Timestamp) -> Handled {
+        let Some(plugin) = plugin_of(key) else {
+            return Ok(None);
+        };
+        let rejected = Rejected::BadKey(error);
+        self.reject(&plugin, arrived, 0, None, &rejected).await?;
+        Ok(Some((plugin, Published::Rejected(rejected))))
+    }
+
     /// The `settings.json` in the folder of a plugin's uploads; empty if there is none.
     async fn settings(&self, plugin: &PluginName) -> Result<Settings, NoSettings> {
         let key = settings_key(plugin);
@@ -96,8 +107,8 @@ enum NoSettings {
 }
 
 /// The log line for an upload's outcome.
-pub fn upload_log_line(key: &Key, handled: &Handled) -> String {
-    let upload = key.as_str();
+pub fn upload_log_line(key: &str, handled: &Handled) -> String {
+    let upload = shown(key).to_string();
     let (level, body) = match handled {
         Ok(Some((plugin, Published::Live(checked)))) => (
             Level::Info,

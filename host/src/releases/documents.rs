@@ -136,7 +136,12 @@ pub fn settings_key(plugin: &PluginName) -> Key {
 /// The plugin that an upload's key belongs to; `None` if the key is not that of a
 /// component that a tenant uploaded.
 pub fn uploaded_plugin(key: &Key) -> Option<PluginName> {
-    let (plugin, file) = key.as_str().strip_prefix(UPLOADS)?.split_once('/')?;
+    plugin_of(key.as_str())
+}
+
+/// The same for the key of any object, which need not be a [`Key`].
+pub(crate) fn plugin_of(key: &str) -> Option<PluginName> {
+    let (plugin, file) = key.strip_prefix(UPLOADS)?.split_once('/')?;
     file.strip_suffix(".wasm").filter(|stem| !stem.is_empty())?;
     PluginName::try_from(plugin.to_owned()).ok()
 }

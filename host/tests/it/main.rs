@@ -28,6 +28,7 @@ mod faults;
 mod fences;
 mod fields;
 mod frozen;
+mod fuzz;
 mod hostile;
 mod interrupted_publishing;
 mod journeys;

@@ -126,7 +126,7 @@ fn random_components_are_accepted_or_rejected_and_their_events_answered() {
     assert!(peak < MEMORY_BYTES, "{peak} bytes");
 }
 
-fn from_env(name: &str, default: u64) -> u64 {
+pub(crate) fn from_env(name: &str, default: u64) -> u64 {
     env::var(name).map_or(default, |text| text.parse().unwrap())
 }
 
@@ -212,7 +212,7 @@ fn what_is_allowed(config: &mut Config) {
 }
 
 /// A few kilobytes that depend on both numbers.
-fn noise(seed: u64, number: u64) -> Vec<u8> {
+pub(crate) fn noise(seed: u64, number: u64) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ number;
     let mut next = || {
         // SplitMix64.

@@ -39,7 +39,7 @@ pub(super) async fn uploads(publisher: Publisher) {
                         let arrived =
                             (at_start.get(key) != Some(version)).then(|| SystemTime::now().into());
                         let handled = publisher.publish_upload(key, arrived).await;
-                        say!("{}", upload_log_line(key, &handled));
+                        say!("{}", upload_log_line(key.as_str(), &handled));
                         if handled.is_ok() {
                             done.insert(key.clone(), *version);
                         } else {
