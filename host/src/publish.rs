@@ -12,7 +12,7 @@ mod rejected;
 mod try_out;
 mod uploads;
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::config::{PluginName, Settings};
 use crate::digest::{Blake3, Sha256};
@@ -33,6 +33,7 @@ pub use uploads::{Handled, upload_log_line};
 pub struct Publisher {
     releases: Releases,
     checker: Checker,
+    pause: Option<Duration>,
 }
 
 /// A component from outside.
@@ -99,7 +100,20 @@ impl PublishError {
 impl Publisher {
     /// A publisher into these releases.
     pub fn new(releases: Releases, checker: Checker) -> Self {
-        Self { releases, checker }
+        Self {
+            releases,
+            checker,
+            pause: None,
+        }
+    }
+
+    /// Makes uploads of a plugin wait after one that used up the limits for compiling, for
+    /// five times the processor time that it may have taken. So no plugin takes more than
+    /// its share of a publisher that serves several tenants.
+    #[must_use]
+    pub fn with_pauses(mut self) -> Self {
+        self.pause = Some(5 * self.checker.compile_time());
+        self
     }
 
     /// Where it publishes to.
@@ -165,6 +179,11 @@ impl Publisher {
             error_type: rejected.name().to_owned(),
             error_message: shown(&rejected.to_string()).to_string(),
             advice: rejected.advice().to_owned(),
+            retry_after: match rejected {
+                Rejected::Compile(_) => self.pause.map(|pause| (SystemTime::now() + pause).into()),
+                Rejected::TooSoon { until } => Some(*until),
+                _ => None,
+            },
         };
         self.releases.write_rejection(&rejection).await
     }

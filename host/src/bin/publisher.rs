@@ -76,7 +76,7 @@ async fn serve() -> Result<(), Error> {
     };
     let releases = Releases::new(locations.open(&location)?);
     let checker = Checker::new(config.publish, env::current_exe()?);
-    let publisher = Publisher::new(releases, checker);
+    let publisher = Publisher::new(releases, checker).with_pauses();
 
     let uploads = Uploads {
         publisher,

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::compile::{self, Compiled};
 use super::{CompileError, Rejected, Sample, Upload};
@@ -56,6 +57,11 @@ impl Checker {
     /// The largest component that is accepted, in bytes.
     pub fn max_component_bytes(&self) -> u64 {
         self.limits.component_bytes
+    }
+
+    /// The processor time for compiling a component.
+    pub(super) fn compile_time(&self) -> Duration {
+        Duration::from_secs(self.limits.compile_seconds)
     }
 
     /// Checks an upload as publishing does.

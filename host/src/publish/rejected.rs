@@ -3,6 +3,7 @@
 use super::{CompileError, Refusal};
 use crate::blobs::{BadKey, BlobError};
 use crate::config::PluginName;
+use crate::timestamp::Timestamp;
 
 /// Why a component does not become a release.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +21,14 @@ pub enum Rejected {
     NameTaken {
         /// The name.
         plugin: PluginName,
+    },
+    /// An earlier upload of the plugin used up the limits for compiling.
+    #[error(
+        "an earlier upload of this plugin used up the limits for compiling; its uploads are compiled again from {until}"
+    )]
+    TooSoon {
+        /// The end of the pause.
+        until: Timestamp,
     },
     /// The upload's key is not one that poolhook reads.
     #[error("the upload's key cannot be used: {0}")]
@@ -44,6 +53,7 @@ impl Rejected {
         match self {
             Self::TooLarge { .. } => "Upload.TooLarge",
             Self::NameTaken { .. } => "Upload.NameTaken",
+            Self::TooSoon { .. } => "Upload.TooSoon",
             Self::BadKey(_) => "Upload.BadKey",
             Self::Unreadable(_) => "Upload.Unreadable",
             Self::Settings(_) => "Upload.BadSettings",
@@ -59,6 +69,9 @@ impl Rejected {
                 "Build for size (`poolhook plugin build` does); a language with an engine of its own, such as Python, needs a larger `publish.component-bytes` in host.toml, up to 33554432."
             }
             Self::NameTaken { .. } => "Publish it under a name of its own.",
+            Self::TooSoon { .. } => {
+                "Upload it again then. `poolhook plugin check` says before whether it compiles within the limits."
+            }
             Self::BadKey(_) => "Upload it as uploads/<plugin>/<file>.wasm, with a short file name.",
             Self::Unreadable(_) => {
                 "Upload it again with the bucket's own encryption: not with a key of yours (SSE-C), nor with a KMS key that the publisher may not use."

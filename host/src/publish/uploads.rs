@@ -27,6 +27,12 @@ impl Publisher {
         let Some(plugin) = uploaded_plugin(key) else {
             return Ok(None);
         };
+        if let Some(until) = self.paused(&plugin).await? {
+            let rejected = Rejected::TooSoon { until };
+            let uploaded = arrived.unwrap_or_else(|| SystemTime::now().into());
+            self.reject(&plugin, uploaded, 0, None, &rejected).await?;
+            return Ok(Some((plugin, Published::Rejected(rejected))));
+        }
         let blobs = self.releases.blobs();
         let max_bytes = self.checker.max_component_bytes();
         let read = blobs.get(key, None, max_bytes).await;
@@ -70,6 +76,19 @@ impl Publisher {
             }
         };
         Ok(Some((plugin, published)))
+    }
+
+    /// The end of the plugin's pause, if there is one.
+    async fn paused(&self, plugin: &PluginName) -> Result<Option<Timestamp>, ReleaseError> {
+        if self.pause.is_none() {
+            return Ok(None);
+        }
+        let rejection = match self.releases.rejection(plugin).await {
+            Err(ReleaseError::Damaged { .. }) => None,
+            rejection => rejection?,
+        };
+        let until = rejection.and_then(|rejection| rejection.retry_after);
+        Ok(until.filter(|until| *until > SystemTime::now().into()))
     }
 
     /// Rejects the upload of an object whose key poolhook cannot use. `None` if no plugin is

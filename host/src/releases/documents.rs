@@ -93,6 +93,9 @@ pub struct Rejection {
     pub error_message: String,
     /// What to do.
     pub advice: String,
+    /// Until then, the plugin's uploads are rejected without being compiled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<Timestamp>,
 }
 
 /// The key of a plugin's pointer.

@@ -7,7 +7,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Barrier;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use poolhook::blobs::Key;
 use poolhook::config::{PluginName, PluginRef, PublishLimits, Settings};
@@ -17,7 +17,9 @@ use poolhook::publish::{Checker, PublishError, Published, Publisher, Rebuilt, Re
 use poolhook::releases::{Rejection, artifact_key, live_key, release_key, uploaded_plugin};
 
 use crate::hostile::{default_plugin, hostile, plugin_name};
-use crate::release_fixtures::{ACME, Lab, at, entry, from_wat, machine_code, mapper, upload};
+use crate::release_fixtures::{
+    ACME, Lab, at, entry, from_wat, large_mapper, machine_code, mapper, upload,
+};
 use crate::support::{POOL, event, failure};
 
 /// The damage, the failure's name, a part of its text, and how to cause the damage.
@@ -479,6 +481,44 @@ fn a_rejected_upload_has_a_name_and_advice_and_changes_no_release() {
     lab.publish_version(2, at(100));
     assert_eq!(rejection(&lab, ACME), None);
     assert_eq!(lab.mapped_with(), Sha256::of(&mapper(2)));
+}
+
+/// A tenant's bombs do not take the publisher from the others.
+#[test]
+fn a_plugin_waits_after_an_upload_that_used_up_the_limits() {
+    let lab = Lab::new();
+    let limits = PublishLimits {
+        compile_seconds: 1,
+        ..PublishLimits::default()
+    };
+    let publisher = lab.publisher_with(limits).with_pauses();
+    let publish = |plugin: &str, component: &[u8], seconds| {
+        let key = key_of(&format!("uploads/{plugin}/v1.wasm"));
+        lab.put(&key, component.to_vec());
+        let handled = publisher.publish_upload(&key, Some(at(seconds)));
+        lab.runtime.block_on(handled).unwrap().unwrap().1
+    };
+    let bomb = large_mapper(60);
+    assert_eq!(rejected(publish(ACME, &bomb, 1)).name(), "Upload.CompileTime");
+    let why = rejection(&lab, ACME).unwrap();
+    let until = why.retry_after.unwrap();
+    assert!(SystemTime::from(until) > SystemTime::now(), "{why:?}");
+
+    // None of its further uploads is compiled, and they do not lengthen the pause.
+    for seconds in 2..12 {
+        let refused = rejected(publish(ACME, &bomb, seconds));
+        assert_eq!(refused.name(), "Upload.TooSoon");
+        assert!(refused.to_string().contains(&until.to_string()), "{refused}");
+    }
+    assert_eq!(rejection(&lab, ACME).unwrap().retry_after, Some(until));
+    let other = publish("other", &mapper(1), 3);
+    assert!(matches!(other, Published::Live(_)), "{other:?}");
+
+    let left = SystemTime::from(until).duration_since(SystemTime::now());
+    thread::sleep(left.unwrap_or_default() + Duration::from_millis(50));
+    let live = publish(ACME, &mapper(2), 20);
+    assert!(matches!(live, Published::Live(_)), "{live:?}");
+    assert_eq!(rejection(&lab, ACME), None);
 }
 
 #[test]
