@@ -33,6 +33,9 @@ pub struct UserPool {
 pub struct Page {
     /// The users, 60 at most.
     pub users: Vec<PoolUser>,
+    /// The names, as far as they have one, of users without a name, a creation date or a
+    /// status.
+    pub malformed: Vec<Option<String>>,
     /// The token of the next page; `None` after the last one.
     pub next: Option<String>,
 }
@@ -98,10 +101,17 @@ impl UserPool {
             .set_pagination_token(token.map(str::to_owned));
         let answer = request.send().await;
         let answer = answer.map_err(|error| self.error("ListUsers", token.is_some(), error))?;
-        let users = answer.users.unwrap_or_default().into_iter();
-        let users = users.map(|user| self.user(user).ok_or(CognitoError::Malformed));
+        let (mut users, mut malformed) = (Vec::new(), Vec::new());
+        for user in answer.users.unwrap_or_default() {
+            let name = user.username.clone();
+            match self.user(user) {
+                Some(user) => users.push(user),
+                None => malformed.push(name),
+            }
+        }
         Ok(Page {
-            users: users.collect::<Result<_, _>>()?,
+            users,
+            malformed,
             next: answer.pagination_token,
         })
     }
@@ -182,9 +192,6 @@ pub enum CognitoError {
     /// Cognito no longer accepts a page's token.
     #[error("Cognito rejects the page's token: it has expired, or belongs to another pool")]
     BadToken,
-    /// A user without a name, a date or a status.
-    #[error("Cognito returned a user without a name, a creation date or a status")]
-    Malformed,
     /// Cognito did not answer, or failed.
     #[error("the request to Cognito failed")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -21,6 +21,7 @@ pub(crate) use file::MAX_FILE_BYTES;
 pub use file::{ConfigError, Problem};
 pub use host::{HOST_FILE, HostConfig, MAX_ARTIFACT_BYTES, PublishLimits};
 pub(crate) use settings::has_settings;
+pub use settings::{misplaced_keys, useless_settings};
 pub use shared::shared_rows;
 pub use values::{
     BadKeyTemplate, BadPluginName, BadPluginRef, BadSettings, BadTableName, KeyTemplate,

@@ -48,6 +48,12 @@ pub struct DeadLetter {
     pub plugin: Option<PluginName>,
     /// The digest of the plugin's component, if the plugin was published and was loaded.
     pub component: Option<Sha256>,
+    /// The store that the item was to be written to: see [`ItemStore::name`]. `None` in
+    /// those that were written before it was recorded.
+    ///
+    /// [`ItemStore::name`]: crate::store::ItemStore::name
+    #[serde(default)]
+    pub store: Option<String>,
     /// The attempts and why they failed: of Cognito, which may try again after 5 s
     /// without an answer, and of replays.
     pub attempts: Vec<Attempt>,
@@ -94,6 +100,16 @@ pub enum DeadLetterError {
         address: String,
         /// The JSON error.
         reason: String,
+    },
+    /// The item was to be written to another store than the one that replay writes to.
+    #[error(
+        "its item was to be written to {expected}, not to {found}. Replay it into that store, or pass `--other-store`"
+    )]
+    OtherStore {
+        /// The store of the host that wrote the dead letter.
+        expected: String,
+        /// The store of this host.
+        found: String,
     },
     /// The bucket or folder failed.
     #[error(transparent)]
@@ -149,7 +165,9 @@ impl DeadLetters {
                 Ok(None) => {}
                 Err(DeadLetterError::Blobs(error)) => return Err(error),
                 // Something has this key, and only poolhook writes there.
-                Err(DeadLetterError::Damaged { .. }) => return Ok(()),
+                Err(DeadLetterError::Damaged { .. } | DeadLetterError::OtherStore { .. }) => {
+                    return Ok(());
+                }
             }
         }
     }

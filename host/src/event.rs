@@ -19,6 +19,9 @@ use crate::text::shown;
 /// attributes of 2,048 characters; Lambda itself accepts 6 MB.
 pub const MAX_EVENT_BYTES: usize = 1024 * 1024;
 
+/// What Cognito sends in place of a client's id if no client was involved.
+const NO_CLIENT: &str = "CLIENT_ID_NOT_APPLICABLE";
+
 /// A user whom Cognito has confirmed, and the pool that the user belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PostConfirmation {
@@ -61,7 +64,9 @@ impl PostConfirmation {
         Ok(Self {
             region: region.unwrap_or_else(|| user_pool_id.region().to_owned()),
             user_pool_id,
-            client_id: caller_context.and_then(|caller| caller.client_id),
+            client_id: caller_context
+                .and_then(|caller| caller.client_id)
+                .filter(|id| id != NO_CLIENT),
             user_name: user_name.ok_or(EventError::Missing("userName"))?,
             trigger_source: trigger_source
                 .map(TriggerSource::from)

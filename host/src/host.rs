@@ -156,6 +156,7 @@ impl Host {
             received,
             plugin: trace.plugin.clone(),
             component: trace.component,
+            store: Some(self.items.name()),
             attempts: vec![Attempt::new(received, failure)],
             event,
         };
@@ -169,6 +170,11 @@ impl Host {
             Ok(()) => DeadLettered::Yes(trace.on_failure),
             Err(error) => DeadLettered::Failed(error),
         }
+    }
+
+    /// The name of the store that items are written to.
+    pub fn store(&self) -> String {
+        self.items.name()
     }
 
     /// Waits until the background tasks are done, for `at_most`. For a process that may

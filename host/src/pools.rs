@@ -144,6 +144,27 @@ impl Pools {
         Ok(names.map(pool).collect())
     }
 
+    /// The paths or URLs of files that look like configs but are not read as such: in
+    /// another format, with another ending, or in a folder below.
+    pub async fn ignored(&self) -> Result<Vec<String>, Failure> {
+        let listed = self.blobs.list("").await?;
+        let is_ignored = |key: &str| {
+            let lower = key.to_ascii_lowercase();
+            let alike = [".toml", ".yaml", ".yml", ".json"];
+            let looks_alike =
+                alike.iter().any(|ending| lower.ends_with(ending)) || lower.contains(".toml.");
+            looks_alike && (key.contains('/') || key.strip_suffix(".toml").is_none())
+        };
+        let ignored = listed.iter().map(|blob| blob.key.as_str());
+        let ignored = ignored.filter(|key| is_ignored(key));
+        Ok(ignored.map(|key| self.blobs.address(key)).collect())
+    }
+
+    /// The path or URL of the folder or prefix, for messages.
+    pub fn folder(&self) -> String {
+        self.blobs.address("")
+    }
+
     /// The path or URL of a pool's config, for messages.
     pub fn address(&self, pool: &UserPoolId) -> String {
         self.blobs.address(key(pool).as_str())
@@ -163,6 +184,11 @@ impl Pools {
         } else {
             own
         })
+    }
+
+    /// The path or URL, and the text, of a pool's own file.
+    pub async fn own_file(&self, pool: &UserPoolId) -> Result<(String, String), Failure> {
+        self.text_of(&key(pool)).await
     }
 
     async fn text_of(&self, key: &Key) -> Result<(String, String), Failure> {

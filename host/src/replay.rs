@@ -43,12 +43,18 @@ impl Filter {
 
 /// How dead letters are replayed.
 #[derive(Clone, Copy, Debug, Default)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub struct ReplayOptions {
     /// Map with the recorded component instead of the pool's current plugin.
     pub recorded: bool,
     /// Write as the pool's config says, even if that replaces an existing item.
     /// Otherwise the first write wins: an existing item may be newer than the event.
     pub overwrite: bool,
+    /// Write items to another store than the one that their hosts would have written to.
+    pub other_store: bool,
     /// Do not delete dead letters. The caller's host must have a store that writes
     /// nothing.
     pub dry_run: bool,
@@ -87,6 +93,11 @@ pub async fn replay(
     };
     if !filter.takes(&dead_letter) {
         return Replayed::PassedOver;
+    }
+    let found = host.store();
+    let other = dead_letter.store.clone().filter(|store| *store != found);
+    if let (Some(expected), false) = (other, how.other_store) {
+        return Replayed::Failed(DeadLetterError::OtherStore { expected, found });
     }
     turn.await;
     let report = match PostConfirmation::parse(dead_letter.event.get().as_bytes()) {

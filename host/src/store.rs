@@ -19,6 +19,9 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> +
 
 /// A store of items by table and partition key.
 pub trait ItemStore: Send + Sync {
+    /// The store's name, for dead letters and people: `DynamoDB`, or a file's whole path.
+    fn name(&self) -> String;
+
     /// Puts an item, which has the table's partition key, by the deadline `until`.
     ///
     /// [`WriteMode::Create`] does not replace an item that has the key; [`WriteMode::Replace`]

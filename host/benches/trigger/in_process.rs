@@ -171,7 +171,7 @@ fn events(one: &Path, many: &Path, rounds: usize) -> Result<Pair, Box<dyn Error>
         Ok(Host::new(
             open(&runtime, folder)?,
             Plugins::builtin()?,
-            Arc::new(Nowhere),
+            Arc::new(NoStore),
         ))
     };
     let (one, many) = (host(one)?, host(many)?);
@@ -215,9 +215,13 @@ pub(crate) fn handle(
 }
 
 /// Accepts every item and writes nothing.
-pub(crate) struct Nowhere;
+pub(crate) struct NoStore;
 
-impl ItemStore for Nowhere {
+impl ItemStore for NoStore {
+    fn name(&self) -> String {
+        String::new()
+    }
+
     fn put<'a>(&'a self, _: &'a Table, _: &'a Item, _: WriteMode, _: Until) -> BoxFuture<'a, Put> {
         Box::pin(async { Ok(Put::Written) })
     }

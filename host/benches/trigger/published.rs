@@ -21,7 +21,7 @@ use tokio::runtime::Runtime;
 
 use crate::event::{Event, pool};
 use crate::figures::{Table, Target, median, mib, micros, text, time};
-use crate::in_process::{MANY, Nowhere, Pair, handle, open, runtime, shuffled, write_pools};
+use crate::in_process::{MANY, NoStore, Pair, handle, open, runtime, shuffled, write_pools};
 use crate::quickjs;
 use crate::releases::{RUST, plugin, publish};
 
@@ -194,7 +194,7 @@ fn host(runtime: &Runtime, config: &Path, blobs: &Path) -> Result<Host, Box<dyn 
     Ok(Host::new(
         open(runtime, config)?,
         plugins,
-        Arc::new(Nowhere),
+        Arc::new(NoStore),
     ))
 }
 

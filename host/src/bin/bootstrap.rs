@@ -1,9 +1,8 @@
 //! The trigger on AWS Lambda: passes an invocation's bytes through the host and, if
 //! nothing failed, answers with the same bytes.
 //!
-//! `lambda_runtime` receives the invocations. Its own responses would parse and
-//! reserialize the payload, so this program posts the raw bytes to the
-//! [Runtime API][api] itself.
+//! It speaks to the [Runtime API][api] itself: `lambda_runtime` would parse and reserialize
+//! the payload, and end the process for a header that it cannot read.
 //!
 //! With the handler `replay`, the same program replays dead letters.
 //!
@@ -19,14 +18,13 @@ use std::ffi::OsStr;
 use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use std::{env, fmt, mem};
 
+use bytes::Bytes;
 use futures_util::FutureExt as _;
-use lambda_runtime::tower::layer::layer_fn;
-use lambda_runtime::{
-    Context, Diagnostic, Error, LambdaEvent, LambdaInvocation, Runtime, service_fn,
-};
+use http_body_util::BodyExt as _;
+use lambda_runtime::{Diagnostic, Error};
 use lambda_runtime_api_client::body::Body;
 use lambda_runtime_api_client::{PooledClient, build_request};
 use poolhook::aws;
@@ -97,7 +95,7 @@ async fn serve() -> Result<(), Error> {
         cold_start: Mutex::default(),
     };
     let host = match host().await {
-        Ok(host) => Arc::new(host),
+        Ok(host) => host,
         Err(failure) => {
             let failure = diagnostic(failure.name(), failure.text());
             trigger
@@ -107,17 +105,11 @@ async fn serve() -> Result<(), Error> {
         }
     };
     trigger.cold_start = Mutex::new(began.elapsed());
-    let trigger = Arc::new(trigger);
-    let answer = layer_fn(|_| {
-        let (trigger, host) = (Arc::clone(&trigger), Arc::clone(&host));
-        service_fn(move |invocation| {
-            let (trigger, host) = (Arc::clone(&trigger), Arc::clone(&host));
-            async move { trigger.answer(&host, invocation).await }
-        })
-    });
-    // The layer answers every invocation; this handler is never called.
-    let unused = service_fn(|_: LambdaEvent<()>| async { Ok::<_, Error>(()) });
-    Runtime::new(unused).layer(answer).run().await
+    loop {
+        if let Some(invocation) = trigger.next().await? {
+            trigger.answer(&host, invocation).await?;
+        }
+    }
 }
 
 async fn host() -> Result<Host, Failure> {
@@ -181,6 +173,15 @@ fn artifact_files(config: &HostConfig) -> Option<ArtifactFiles> {
         .ok()
 }
 
+/// An event, and what the Runtime API says of it. Nothing that it says ends the process.
+struct Invocation {
+    event: Bytes,
+    request_id: String,
+    deadline: Option<SystemTime>,
+    /// On managed instances, which attempt of the request this is.
+    attempt: Option<String>,
+}
+
 /// Answers invocations.
 struct Trigger {
     runtime_api: PooledClient,
@@ -189,21 +190,51 @@ struct Trigger {
 }
 
 impl Trigger {
-    async fn answer(&self, host: &Host, invocation: LambdaInvocation) -> Result<(), Error> {
-        let LambdaInvocation {
-            parts,
-            body,
-            context,
+    /// Waits for the next invocation; `None` for one that cannot be answered.
+    async fn next(&self) -> Result<Option<Invocation>, Error> {
+        let request = build_request()
+            .method("GET")
+            .uri("/2018-06-01/runtime/invocation/next")
+            .body(Body::empty())?;
+        let (parts, body) = self.runtime_api.call(request).await?.into_parts();
+        let event = body.collect().await?.to_bytes();
+        if !parts.status.is_success() {
+            return Err(format!("the Runtime API has no event: {}", parts.status).into());
+        }
+        let header = |name| parts.headers.get(name)?.to_str().ok().map(str::to_owned);
+        let Some(request_id) = header("lambda-runtime-aws-request-id") else {
+            let message = "an invocation without a request id cannot be answered";
+            println!(
+                "{}",
+                log::line(Level::Error, &json!({ "message": message }))
+            );
+            return Ok(None);
+        };
+        let deadline = header("lambda-runtime-deadline-ms").and_then(|ms| ms.parse().ok());
+        Ok(Some(Invocation {
+            event,
+            request_id,
+            deadline: deadline.and_then(|ms| UNIX_EPOCH.checked_add(Duration::from_millis(ms))),
+            attempt: header(INVOCATION_ID),
+        }))
+    }
+
+    async fn answer(&self, host: &Host, invocation: Invocation) -> Result<(), Error> {
+        let Invocation {
+            event,
+            request_id,
+            deadline,
+            attempt,
         } = invocation;
         // A panic in a library fails one event and does not end the process.
         // Boxed, because the future is large and would otherwise be copied.
-        let mut delivery = host.deliver(&body, time_left(&context));
+        let mut delivery = host.deliver(&event, time_left(deadline));
         let until = delivery.until.checked_sub(self.waited());
         delivery.until = until.unwrap_or(delivery.until);
         let handle = Box::pin(host.handle(delivery));
         let handled = AssertUnwindSafe(handle).catch_unwind();
 
-        let request_id = &context.request_id;
+        let request_id = &request_id;
         let failure = if let Ok(report) = handled.await {
             println!("{}", report.log_line(request_id));
             for line in report.plugin_log_lines(request_id) {
@@ -223,13 +254,10 @@ impl Trigger {
             println!("{}", log::line(Level::Error, &line));
             Some(panicked)
         };
-        let attempt = parts
-            .headers
-            .get(INVOCATION_ID)
-            .and_then(|id| id.to_str().ok());
+        let attempt = attempt.as_deref();
         match failure {
             None => {
-                self.post(format!("invocation/{request_id}/response"), attempt, body)
+                self.post(format!("invocation/{request_id}/response"), attempt, event)
                     .await?;
             }
             Some(failure) => {
@@ -275,7 +303,19 @@ impl Trigger {
         if let Some(attempt) = attempt {
             request = request.header(INVOCATION_ID, attempt);
         }
-        let response = self.runtime_api.call(request.body(body.into())?).await?;
+        // A request id that fits in no URI: the invocation cannot be answered.
+        let request = match request.body(body.into()) {
+            Ok(request) => request,
+            Err(error) => {
+                let message = format!("cannot answer the invocation: {error}");
+                println!(
+                    "{}",
+                    log::line(Level::Error, &json!({ "message": message }))
+                );
+                return Ok(());
+            }
+        };
+        let response = self.runtime_api.call(request).await?;
         if !response.status().is_success() {
             let message = format!("the Runtime API refused {path}: {}", response.status());
             println!("{}", log::line(Level::Warn, &json!({ "message": message })));
@@ -284,10 +324,13 @@ impl Trigger {
     }
 }
 
-/// The invocation's remaining time, less what is reserved for the answer.
-fn time_left(context: &Context) -> Duration {
-    let left = context.deadline().duration_since(SystemTime::now());
-    left.unwrap_or_default().saturating_sub(TO_ANSWER)
+/// The invocation's remaining time, less what is reserved for the answer. Without a
+/// deadline, or with one that has passed on arrival by another clock, `deadline-ms` alone
+/// applies.
+fn time_left(deadline: Option<SystemTime>) -> Duration {
+    let left = deadline.and_then(|deadline| deadline.duration_since(SystemTime::now()).ok());
+    let left = left.unwrap_or_default().saturating_sub(TO_ANSWER);
+    if left.is_zero() { Duration::MAX } else { left }
 }
 
 fn diagnostic(name: &str, text: impl fmt::Display) -> Diagnostic {

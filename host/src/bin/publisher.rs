@@ -6,14 +6,15 @@
     reason = "Lambda's log is what we print"
 )]
 
+#[path = "publisher/notification.rs"]
+mod notification;
+
 use std::env;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
 
-use aws_lambda_events::s3::{S3Entity, S3Event, S3EventRecord};
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
-use percent_encoding::percent_decode_str;
+use notification::{Unread, Written};
 use poolhook::aws;
 use poolhook::blobs::s3::Timeouts;
 use poolhook::blobs::{Key, Location, Locations};
@@ -22,8 +23,7 @@ use poolhook::log::{self, Level};
 use poolhook::pools::Pools;
 use poolhook::publish::{Checker, Publisher, compile_stdin, upload_log_line};
 use poolhook::releases::Releases;
-use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The bucket whose uploads are published: `s3://bucket` or `s3://bucket/prefix`.
 const BLOBS: &str = "POOLHOOK_BLOBS";
@@ -84,9 +84,9 @@ async fn serve() -> Result<(), Error> {
         prefix,
     };
     let uploads = Arc::new(uploads);
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<Notification>| {
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
         let uploads = Arc::clone(&uploads);
-        async move { uploads.publish(event.payload).await }
+        async move { uploads.publish(&event.payload).await }
     }))
     .await
 }
@@ -101,26 +101,6 @@ fn location_of(variable: &str) -> Result<Option<Location>, Error> {
         .map_err(|error| format!("{variable} {error}").into())
 }
 
-/// What S3 sends.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Notification {
-    Uploads(S3Event),
-    /// The [test][doc] that S3 sends when a bucket's notifications are configured.
-    ///
-    /// [doc]: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
-    Test {
-        #[serde(rename = "Event")]
-        event: TestEvent,
-    },
-}
-
-#[derive(Deserialize)]
-enum TestEvent {
-    #[serde(rename = "s3:TestEvent")]
-    Test,
-}
-
 /// The uploads of one bucket.
 struct Uploads {
     publisher: Publisher,
@@ -131,33 +111,37 @@ struct Uploads {
 impl Uploads {
     /// Publishes the uploads of an event. An error asks Lambda to send the event
     /// again, which is harmless for those that are done.
-    async fn publish(&self, notification: Notification) -> Result<(), Diagnostic> {
-        let uploads = match notification {
-            Notification::Uploads(event) => event.records,
-            Notification::Test {
-                event: TestEvent::Test,
-            } => {
-                let body = json!({ "message": "S3's test event: notifications arrive" });
+    async fn publish(&self, event: &Value) -> Result<(), Diagnostic> {
+        let uploads = match notification::parse(event) {
+            Ok(uploads) => uploads,
+            Err(test @ Unread::Test) => {
+                let body = json!({ "message": test.to_string() });
                 println!("{}", log::line(Level::Info, &body));
                 return Ok(());
             }
+            Err(unknown @ Unread::Unknown { .. }) => {
+                let error = Diagnostic {
+                    error_type: "Publish.UnknownEvent".to_owned(),
+                    error_message: unknown.to_string(),
+                };
+                let body = json!({ "error": error.error_type, "message": error.error_message });
+                println!("{}", log::line(Level::Error, &body));
+                return Err(error);
+            }
         };
         let mut failed = None;
-        for S3EventRecord { s3, event_time, .. } in uploads {
-            let arrived = u64::try_from(event_time.timestamp_millis()).unwrap_or_default();
-            let arrived = (UNIX_EPOCH + Duration::from_millis(arrived)).into();
-            let Some(key) = self.key(&s3) else {
-                let (bucket, key) = (s3.bucket.name, s3.object.key);
+        for Written { bucket, key, at } in uploads {
+            let Some(key) = self.key(&bucket, &key) else {
                 let body = json!({ "bucket": bucket, "upload": key, "published": "nothing",
                                    "message": "no upload of this publisher's" });
                 println!("{}", log::line(Level::Warn, &body));
                 continue;
             };
-            let handled = match Key::try_from(key.clone()) {
-                Ok(key) => self.publisher.publish_upload(&key, Some(arrived)).await,
-                Err(error) => self.publisher.reject_key(&key, error, arrived).await,
+            let handled = match Key::try_from(key.to_owned()) {
+                Ok(key) => self.publisher.publish_upload(&key, Some(at)).await,
+                Err(error) => self.publisher.reject_key(key, error, at).await,
             };
-            println!("{}", upload_log_line(&key, &handled));
+            println!("{}", upload_log_line(key, &handled));
             failed = handled.err().or(failed);
         }
         match failed {
@@ -169,12 +153,9 @@ impl Uploads {
         }
     }
 
-    /// The key without the prefix; S3 encodes keys as in a form.
-    fn key(&self, s3: &S3Entity) -> Option<String> {
-        let key = s3.object.key.as_ref()?.replace('+', " ");
-        let key = percent_decode_str(&key).decode_utf8().ok()?;
+    /// The key without the prefix.
+    fn key<'a>(&self, bucket: &str, key: &'a str) -> Option<&'a str> {
         let key = key.strip_prefix(&self.prefix)?;
-        let own = s3.bucket.name.as_ref() == Some(&self.bucket);
-        own.then(|| key.to_owned())
+        (bucket == self.bucket).then_some(key)
     }
 }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
+use super::PluginName;
 use super::file::{ConfigError, Problem};
 use crate::text::shown;
 
@@ -14,6 +15,65 @@ const MAX_LINES: usize = 100;
 pub(crate) fn has_settings(text: &str) -> bool {
     let (table, _) = DeTable::parse_recoverable(text);
     table.get_ref().contains_key("settings")
+}
+
+/// The keys of a pool's file, and those of its tables `key` and `limits`.
+const OWN_KEYS: [&str; 18] = [
+    "table",
+    "region",
+    "key",
+    "triggers",
+    "write",
+    "plugin",
+    "settings",
+    "limits",
+    "on-failure",
+    "shared",
+    "attribute",
+    "equals",
+    "fuel",
+    "memory-bytes",
+    "table-elements",
+    "output-bytes",
+    "log-bytes",
+    "time-ms",
+];
+
+/// The keys in a file's settings that are poolhook's own. In TOML, a key belongs to the
+/// table header above it, so such a key has probably lost its place.
+pub fn misplaced_keys(text: &str) -> Vec<Problem> {
+    let (table, _) = DeTable::parse_recoverable(text);
+    let mut found = Vec::new();
+    if let Some(settings) = table.get_ref().get("settings") {
+        find_own_keys(text, "settings", settings.get_ref(), &mut found);
+    }
+    found
+}
+
+fn find_own_keys(text: &str, path: &str, value: &DeValue<'_>, found: &mut Vec<Problem>) {
+    let DeValue::Table(table) = value else {
+        return;
+    };
+    for (name, value) in table {
+        let key = format!("{path}.{}", written(name.get_ref()));
+        if OWN_KEYS.contains(&name.get_ref().as_ref()) {
+            let rule = format!(
+                "`{}` is a key of poolhook's, but here it is a setting of the plugin. If it is meant for poolhook, move it above the first [table header], or under its own",
+                name.get_ref()
+            );
+            found.push(Problem::at(text, name.span().start, &key, &rule));
+        }
+        find_own_keys(text, &key, value.get_ref(), found);
+    }
+}
+
+/// The settings of a file whose plugin takes none.
+pub fn useless_settings(text: &str, plugin: &PluginName) -> Option<Problem> {
+    let (table, _) = DeTable::parse_recoverable(text);
+    let (name, settings) = table.get_ref().get_key_value("settings")?;
+    let is_empty = matches!(settings.get_ref(), DeValue::Table(table) if table.is_empty());
+    let rule = format!("the plugin `{plugin}` takes no settings, so these have no effect");
+    (!is_empty).then(|| Problem::at(text, name.span().start, "settings", &rule))
 }
 
 impl ConfigError {

@@ -250,6 +250,11 @@ impl Settings {
     pub fn as_json(&self) -> &str {
         &self.0
     }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0 == "{}"
+    }
 }
 
 impl Default for Settings {
@@ -330,15 +335,21 @@ impl TryFrom<String> for Region {
     type Error = BadRegion;
 
     fn try_from(name: String) -> Result<Self, Self::Error> {
-        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        let well_formed = (1..=32).contains(&name.len()) && name.bytes().all(allowed);
+        // Words and, at the end, a number: us-gov-west-1.
+        let well_formed = name.len() <= 32
+            && name.rsplit_once('-').is_some_and(|(words, number)| {
+                let is_word =
+                    |word: &str| word.len() > 1 && word.bytes().all(|b| b.is_ascii_lowercase());
+                let is_number = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+                is_number && words.contains('-') && words.split('-').all(is_word)
+            });
         well_formed.then_some(Self(name)).ok_or(BadRegion)
     }
 }
 
 /// The text is not a valid value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be a region's name, such as ap-northeast-1")]
+#[error("must be a Region's name, such as ap-northeast-1")]
 pub(super) struct BadRegion;
 
 /// The name of a table's partition key.

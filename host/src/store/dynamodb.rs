@@ -64,6 +64,10 @@ impl DynamoDb {
 }
 
 impl ItemStore for DynamoDb {
+    fn name(&self) -> String {
+        "DynamoDB".to_owned()
+    }
+
     fn put<'a>(
         &'a self,
         table: &'a Table,

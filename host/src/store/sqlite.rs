@@ -149,6 +149,10 @@ impl Sqlite {
 }
 
 impl ItemStore for Sqlite {
+    fn name(&self) -> String {
+        self.connection().path().unwrap_or_default().to_owned()
+    }
+
     fn put<'a>(
         &'a self,
         table: &'a Table,

@@ -2,11 +2,12 @@
 //! itself uses: for the worst answers of 1 and 16 MiB that could be made.
 
 use poolhook::plugin::precompile;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use crate::bootstrap::Lambda;
 use crate::release_fixtures::{ACME, Lab, from_wat};
-use crate::support::{POOL, event};
+use crate::support::{POOL, TestFolder, event};
 
 /// The size in bytes of the answers, and how the larger ones are allowed.
 const SIZES: [usize; 2] = [1 << 20, 16 << 20];
@@ -270,4 +271,52 @@ fn an_answers_memory_and_time_are_bounded_whatever_its_shape() {
         .filter(|(bytes, _)| *bytes > MAX_BYTES)
         .collect();
     assert!(over.is_empty(), "{over:#?}");
+}
+
+/// An event's attributes that are no texts are never built as a tree.
+#[test]
+fn an_events_memory_is_bounded_whatever_its_attributes() {
+    const BYTES: usize = 1_000_000;
+    let repeated = |open: &str, part: &str, close: &str| {
+        let times = (BYTES - open.len() - close.len()) / part.len();
+        format!("{open}{}{close}", part.repeat(times).trim_end_matches(','))
+    };
+    let many: Vec<_> = (0..BYTES / 14)
+        .map(|n| format!("\"{n:06}\":\"x\""))
+        .collect();
+    let shapes = [
+        ("nothing", "{}".to_owned()),
+        ("numbers", repeated("{\"a\":[", "1,", "]}")),
+        ("empty lists", repeated("{\"a\":[", "[],", "]}")),
+        ("empty maps", repeated("{\"a\":[", "{},", "]}")),
+        (
+            "deep lists",
+            format!(
+                "{{\"a\":{}{}}}",
+                "[".repeat(BYTES / 2),
+                "]".repeat(BYTES / 2)
+            ),
+        ),
+        ("one text", repeated("{\"a\":\"", "x", "\"}")),
+        ("escapes", repeated("{\"a\":\"", "\\u0041", "\"}")),
+        ("many attributes", format!("{{{}}}", many.join(","))),
+    ];
+    let mut least = None;
+    for (name, attributes) in shapes {
+        let folder = TestFolder::new(&[(POOL, "table = 'User'")]);
+        let lambda = Lambda::start(&folder, "http://127.0.0.1:9");
+        let raw = String::from_utf8(event("confirm-sign-up")).unwrap();
+        let (before, rest) = raw.split_once("\"userAttributes\":").unwrap();
+        let (_, after) = rest.split_once('}').unwrap();
+        let raw = format!("{before}\"userAttributes\":{attributes}{after}");
+        assert!(serde_json::from_str::<IgnoredAny>(&raw).is_ok(), "{name}");
+        lambda.invoke(raw.into_bytes());
+        let peak = lambda.peak_bytes();
+        let log = lambda.end();
+        assert!(log.contains("\"outcome\""), "{name}: {log}");
+        let more = peak.saturating_sub(*least.get_or_insert(peak));
+        eprintln!("{name:16} {:6} kB", more / 1000);
+        // The plugin's own copy of the attributes is among it.
+        assert!(more < 40 * BYTES as u64, "{name}: {more} bytes");
+    }
 }

@@ -29,6 +29,9 @@ impl TestFolder {
     fn with_cognito(&self, url: &str, arguments: &[&str]) -> Command {
         let mut command = self.command(arguments);
         command.env("AWS_ENDPOINT_URL", url);
+        if !arguments.contains(&"--dynamodb") {
+            command.env("POOLHOOK_STORE", "poolhook.db");
+        }
         command
     }
 

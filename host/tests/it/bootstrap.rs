@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path as UrlPath, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
@@ -140,6 +140,48 @@ fn replaced(field: &str, value: &Value) -> Vec<u8> {
     event.to_string().into_bytes()
 }
 
+#[test]
+fn no_header_of_the_runtime_api_ends_the_process() {
+    let folder = TestFolder::new(&[(POOL, "table = 'User'")]);
+    let ministack = servers::ministack();
+    create_table(ministack.url(), "ap-northeast-1", "User");
+    let lambda = Lambda::start(&folder, ministack.url());
+    let raw = event("confirm-sign-up");
+    let odd: [&[Header]; 12] = [
+        &[("lambda-runtime-client-context", Some(b"null"))],
+        &[(
+            "lambda-runtime-client-context",
+            Some(br#"{"custom":{"n":1}}"#),
+        )],
+        &[("lambda-runtime-client-context", Some(b"{"))],
+        &[("lambda-runtime-cognito-identity", Some(b"[]"))],
+        &[("lambda-runtime-cognito-identity", Some(b"\xff"))],
+        &[("lambda-runtime-deadline-ms", None)],
+        &[("lambda-runtime-deadline-ms", Some(b"soon"))],
+        &[("lambda-runtime-deadline-ms", Some(b"18446744073709551615"))],
+        // It has passed, by another clock.
+        &[("lambda-runtime-deadline-ms", Some(b"1000"))],
+        &[("lambda-runtime-trace-id", Some(b"\xff\xfe"))],
+        &[("lambda-runtime-invoked-function-arn", None)],
+        &[("lambda-runtime-invocation-id", Some(b"\xff"))],
+    ];
+    for headers in odd {
+        let answer = lambda.invoke_with(raw.clone(), headers);
+        assert_eq!(answer.kind, "response", "{headers:?}");
+        assert_eq!(answer.body, raw, "{headers:?}");
+    }
+    // These cannot be answered; the next event is.
+    for id in [None, Some(&b"a b"[..]), Some(b"\xff")] {
+        let headers = vec![("lambda-runtime-aws-request-id", id)];
+        let mut events = lambda.events.lock().unwrap();
+        events.push_back((raw.clone(), headers));
+    }
+    let answer = lambda.invoke(raw.clone());
+    assert_eq!((answer.kind.as_str(), &answer.body), ("response", &raw));
+    let log = lambda.end();
+    assert_eq!(log.matches("\"outcome\":").count(), 14, "{log}");
+}
+
 /// With a plain request: ministack reads only the region from a signature.
 pub(crate) fn create_table(url: &str, region: &str, table: &str) {
     let credential = format!("test/20261123/{region}/dynamodb/aws4_request");
@@ -164,10 +206,14 @@ pub(crate) fn create_table(url: &str, region: &str, table: &str) {
 /// A Lambda with one function, `bootstrap`, next to a `config` folder.
 pub(crate) struct Lambda {
     bootstrap: Child,
-    events: Arc<Mutex<VecDeque<Vec<u8>>>>,
+    events: Events,
     answers: Receiver<Answer>,
     log: std::path::PathBuf,
 }
+
+/// Events with headers that the Runtime API does not send usually.
+type Events = Arc<Mutex<VecDeque<(Vec<u8>, Vec<Header>)>>>;
+type Header = (&'static str, Option<&'static [u8]>);
 
 /// What `bootstrap` posted: `response`, `error` or `init`, and the body.
 pub(crate) struct Answer {
@@ -222,7 +268,13 @@ impl Lambda {
     }
 
     pub(crate) fn invoke(&self, event: Vec<u8>) -> Answer {
-        self.events.lock().unwrap().push_back(event);
+        self.invoke_with(event, &[])
+    }
+
+    /// Invokes with some headers other than usual; `None` leaves a header out.
+    fn invoke_with(&self, event: Vec<u8>, headers: &[Header]) -> Answer {
+        let invocation = (event, headers.to_vec());
+        self.events.lock().unwrap().push_back(invocation);
         self.answer()
     }
 
@@ -270,17 +322,13 @@ fn copy_binary(to: &Path) {
 
 #[derive(Clone)]
 struct Api {
-    events: Arc<Mutex<VecDeque<Vec<u8>>>>,
+    events: Events,
     answers: Sender<Answer>,
     time: Duration,
 }
 
 /// Serves the Runtime API until the test process ends; returns its address.
-fn runtime_api(
-    events: Arc<Mutex<VecDeque<Vec<u8>>>>,
-    answers: Sender<Answer>,
-    time: Duration,
-) -> String {
+fn runtime_api(events: Events, answers: Sender<Answer>, time: Duration) -> String {
     let (address, bound) = channel();
     thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -310,7 +358,7 @@ fn runtime_api(
 async fn next(State(api): State<Api>) -> Response {
     loop {
         let event = api.events.lock().unwrap().pop_front();
-        if let Some(event) = event {
+        if let Some((event, others)) = event {
             let deadline = SystemTime::now() + api.time;
             let deadline = deadline.duration_since(SystemTime::UNIX_EPOCH).unwrap();
             let deadline = deadline.as_millis().to_string();
@@ -329,7 +377,15 @@ async fn next(State(api): State<Api>) -> Response {
                     "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700",
                 ),
             ];
-            return (headers, event).into_response();
+            let mut response = (headers, event).into_response();
+            for (name, value) in others {
+                response.headers_mut().remove(name);
+                if let Some(value) = value {
+                    let value = HeaderValue::from_bytes(value).unwrap();
+                    response.headers_mut().insert(name, value);
+                }
+            }
+            return response;
         }
         tokio::time::sleep(Duration::from_millis(2)).await;
     }

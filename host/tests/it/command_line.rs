@@ -6,7 +6,7 @@ use std::process::{Output, Stdio};
 use serde_json::Value;
 
 use crate::hostile::default_plugin;
-use crate::support::{POOL, TestFolder, tests};
+use crate::support::{OTHER_POOL, POOL, TestFolder, tests};
 
 pub(crate) fn text(output: &Output) -> (Option<i32>, String, String) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
@@ -123,6 +123,105 @@ fn config_check_names_file_line_key_and_rule() {
     let (_, out, _) = text(&folder.poolhook(&["config", "check", "--json"]));
     let report: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(report["errors"].as_array().unwrap().len(), 4, "{report}");
+}
+
+#[test]
+fn config_check_without_a_pool_is_a_failure_and_names_what_it_ignores() {
+    let folder = TestFolder::new(&[("defaults", "table = 'User'"), ("host", "")]);
+    let (code, _, err) = text(&folder.poolhook(&["config", "check"]));
+    assert_eq!(code, Some(1), "{err}");
+    assert!(err.contains("no pool has a file in config"), "{err}");
+    let ignored = [
+        format!("{POOL}.TOML"),
+        format!("{POOL}.toml.txt"),
+        format!("{POOL}.yaml"),
+        format!("eu/{POOL}.toml"),
+    ];
+    std::fs::create_dir(folder.config().join("eu")).unwrap();
+    for name in &ignored {
+        std::fs::write(folder.config().join(name), "table = 'User'").unwrap();
+    }
+    // Neither of these looks like a config.
+    for name in ["README.md", ".hidden.toml"] {
+        std::fs::write(folder.config().join(name), "").unwrap();
+    }
+    let (code, out, err) = text(&folder.poolhook(&["config", "check", "--json"]));
+    assert_eq!(code, Some(1), "{err}");
+    let report: Value = serde_json::from_str(&out).unwrap();
+    let found = report["ignored"].as_array().unwrap();
+    assert_eq!(found.len(), ignored.len(), "{report}");
+    let (_, _, err) = text(&folder.poolhook(&["config", "check"]));
+    for name in &ignored {
+        assert!(err.contains(&format!("{name} is ignored")), "{err}");
+    }
+    folder.configure(POOL, "");
+    let (code, _, err) = text(&folder.poolhook(&["config", "check"]));
+    assert_eq!(code, Some(0), "{err}");
+}
+
+/// A key after a table header belongs to the table.
+#[test]
+fn config_check_warns_of_keys_that_lost_their_place() {
+    let folder = TestFolder::new(&[
+        ("defaults", "table = 'Shared'"),
+        (
+            POOL,
+            "[settings]\ncolor = 'red'\ntable = 'TenantB'\n[settings.more]\nwrite = 'replace'\n",
+        ),
+        (
+            OTHER_POOL,
+            "plugin = 'fields'\n[settings.item]\nid = 'user.name'\nregion = \"'eu'\"\n",
+        ),
+    ]);
+    let (code, out, err) = text(&folder.poolhook(&["config", "check", "--json"]));
+    assert_eq!(code, Some(0), "{err}");
+    let report: Value = serde_json::from_str(&out).unwrap();
+    assert!(report["errors"].as_array().unwrap().is_empty(), "{report}");
+    let found: Vec<_> = report["warnings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|warning| {
+            assert_eq!(warning["severity"], "warning");
+            (
+                warning["key"].as_str().unwrap(),
+                warning["line"].as_u64().unwrap(),
+            )
+        })
+        .collect();
+    let expected = [
+        ("settings.table", 3),
+        ("settings.more.write", 5),
+        ("settings", 1),
+        ("settings.item.region", 4),
+    ];
+    for warning in expected {
+        assert!(found.contains(&warning), "{warning:?} is not in {found:?}");
+    }
+    assert_eq!(found.len(), expected.len(), "{found:?}");
+    let (code, _, err) = text(&folder.poolhook(&["config", "check", "--strict"]));
+    assert_eq!(code, Some(1));
+    assert!(err.contains("`table` is a key of poolhook's"), "{err}");
+    assert!(err.contains("takes no settings"), "{err}");
+}
+
+#[test]
+fn small_commands_end_as_expected() {
+    let folder = TestFolder::new(&[(POOL, "table = 'User'")]);
+    let path = crate::support::tests("events/confirm-sign-up.json");
+    let (code, out, err) = text(&folder.poolhook(&["run", "--dry-run", path.to_str().unwrap()]));
+    assert_eq!(code, Some(0), "{err}");
+    assert!(
+        out.contains("hanako") && err.contains("would be written"),
+        "{out}{err}"
+    );
+    assert!(folder.items("User").is_empty());
+    let (code, _, err) = text(&folder.poolhook(&["plugin", "new", "fields"]));
+    assert_eq!(code, Some(2));
+    assert!(err.contains("built-in"), "{err}");
+    std::fs::create_dir(folder.path().join("poolhook.blobs")).unwrap();
+    let (code, _, err) = text(&folder.poolhook(&["plugin", "show", "nope"]));
+    assert_eq!(code, Some(1), "{err}");
 }
 
 #[test]

@@ -176,6 +176,77 @@ fn a_date_is_a_day_of_the_calendar() {
     assert!(!err.contains("must be a date"), "{err}");
 }
 
+#[test]
+fn what_comes_from_aws_is_never_written_to_a_default_file() {
+    let folder = TestFolder::with_sample_pools();
+    for arguments in [
+        &["backfill", POOL][..],
+        &["backfill", POOL, "--dry-run"],
+        &["reconcile", POOL, "--apply"],
+        &["dead-letters", "replay", "--blobs", "s3://bucket"],
+        &[
+            "dead-letters",
+            "replay",
+            "--config",
+            "s3://bucket/config",
+            "--dry-run",
+        ],
+        &["run", "--config", "s3://bucket/config", "event.json"],
+        &["serve", "--config", "s3://bucket/config"],
+    ] {
+        let (code, out, err) = run(&folder, arguments);
+        assert_eq!((code, out.as_str()), (Some(2), ""), "{arguments:?}: {err}");
+        let told = err.contains("--dynamodb") && err.contains("--store FILE");
+        assert!(told, "{arguments:?}: {err}");
+        assert!(!folder.store().exists(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_dead_letter_is_replayed_into_its_own_store() {
+    let folder = TestFolder::new(&[(POOL, "table = 'User'\nplugin = 'acme'")]);
+    let serve = folder.serve(&[], &[]);
+    assert_eq!(invoke(&serve, &event("confirm-sign-up")), None);
+    drop(serve);
+    folder.configure(POOL, "table = 'User'");
+    let other = ["dead-letters", "replay", "--store", "other.db"];
+    let (code, _, err) = run(&folder, &other);
+    assert_eq!(code, Some(1), "{err}");
+    assert!(err.contains("poolhook.db, not to"), "{err}");
+    assert!(err.contains("`--other-store`"), "{err}");
+    assert_eq!(listed(&folder).len(), 1);
+
+    let asked = [&other[..], &["--other-store", "--dry-run"]].concat();
+    let (code, out, err) = run(&folder, &asked);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("hanako"), "{out}");
+    let (code, _, err) = run(&folder, &["dead-letters", "replay"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(
+        err.contains("1 replayed, 0 left; store: poolhook.db"),
+        "{err}"
+    );
+    assert_eq!(folder.items("User").len(), 1);
+}
+
+/// A dry run looks at the table.
+#[test]
+fn a_dry_run_of_replay_finds_a_row_that_differs() {
+    let folder = TestFolder::new(&[(POOL, "table = 'User'\nplugin = 'acme'")]);
+    let serve = folder.serve(&[], &[]);
+    assert_eq!(invoke(&serve, &event("confirm-sign-up")), None);
+    drop(serve);
+    folder.configure(POOL, "table = 'User'");
+    let mut other: Value = serde_json::from_slice(&event("confirm-sign-up")).unwrap();
+    other["request"]["userAttributes"]["email"] = "other@example.com".into();
+    fs::write(folder.path().join("other.json"), other.to_string()).unwrap();
+    let (code, _, err) = run(&folder, &["run", "other.json"]);
+    assert_eq!(code, Some(0), "{err}");
+    let (code, _, err) = run(&folder, &["dead-letters", "replay", "--dry-run"]);
+    assert_eq!(code, Some(1), "{err}");
+    assert!(err.contains("differs in email"), "{err}");
+}
+
 /// The scheduled replay goes through the pools in rounds, and begins where it ended.
 #[test]
 fn a_pool_with_many_dead_letters_does_not_hold_up_the_others() {

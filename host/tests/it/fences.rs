@@ -19,8 +19,8 @@ const FENCES: &[(&str, &[&str])] = &[
         &["bin/bootstrap.rs", "bin/bootstrap/", "bin/publisher.rs"],
     ),
     ("futures_util", &["bin/bootstrap.rs"]),
-    ("percent_encoding", &["bin/publisher.rs"]),
-    ("aws_lambda_events", &["bin/publisher.rs"]),
+    ("percent_encoding", &["bin/publisher/"]),
+    ("aws_lambda_events", &["bin/publisher/"]),
     ("tracing", &["blobs/dir.rs", "log.rs"]),
     (
         "tempfile",

@@ -70,7 +70,7 @@ fn without_releases_each_command_says_what_to_do() {
     fs::create_dir(folder.path().join("poolhook.blobs")).unwrap();
     for (command, expected, says) in [
         ("list", 0, "`poolhook plugin publish` publishes one"),
-        ("show acme", 0, "no release is published as acme"),
+        ("show acme", 1, "no release is published as acme"),
         ("rebuild", 0, "0 built for wasmtime-"),
         (
             "rollback acme",
@@ -92,7 +92,7 @@ fn without_releases_each_command_says_what_to_do() {
         assert!(err.contains(says), "{command}: {err}");
     }
     assert!(run_json_lines(&folder, "list", 0).is_empty());
-    let shown = run_json(&folder, "show acme", 0);
+    let shown = run_json(&folder, "show acme", 1);
     let nothing = json!({ "plugin": ACME, "live": null, "releases": [], "rejection": null });
     assert_eq!(shown, nothing);
 }

@@ -186,7 +186,18 @@ fn bless_writes_the_results_and_reports_them() {
         read(&folder, "new/error.txt"),
         "Plugin.Refused\nnot my user\n"
     );
-    assert_eq!(run(&folder, "--component trap.wasm --bless").0, Some(0));
+    // A trap is no result to expect, unless it is asked for.
+    let before = read(&folder, "new/error.txt");
+    assert_eq!(run(&folder, "--component trap.wasm --bless").0, Some(1));
+    assert_eq!(read(&folder, "new/error.txt"), before);
+    let one = "--component chatty.wasm --case new --json";
+    let (code, out, err) = run(&folder, one);
+    assert_eq!((code, out.lines().count()), (Some(0), 1), "{err}");
+    let (code, _, err) = run(&folder, "--component chatty.wasm --case none");
+    assert_eq!(code, Some(2));
+    assert!(err.contains("there is no case none"), "{err}");
+    let asked = "--component trap.wasm --bless --bless-traps";
+    assert_eq!(run(&folder, asked).0, Some(0));
     assert_eq!(read(&folder, "new/error.txt"), "Plugin.Trap\n");
     assert_eq!(run(&folder, "--component trap.wasm").0, Some(0));
 }

@@ -499,7 +499,10 @@ fn a_plugin_waits_after_an_upload_that_used_up_the_limits() {
         lab.runtime.block_on(handled).unwrap().unwrap().1
     };
     let bomb = large_mapper(60);
-    assert_eq!(rejected(publish(ACME, &bomb, 1)).name(), "Upload.CompileTime");
+    assert_eq!(
+        rejected(publish(ACME, &bomb, 1)).name(),
+        "Upload.CompileTime"
+    );
     let why = rejection(&lab, ACME).unwrap();
     let until = why.retry_after.unwrap();
     assert!(SystemTime::from(until) > SystemTime::now(), "{why:?}");
@@ -508,7 +511,10 @@ fn a_plugin_waits_after_an_upload_that_used_up_the_limits() {
     for seconds in 2..12 {
         let refused = rejected(publish(ACME, &bomb, seconds));
         assert_eq!(refused.name(), "Upload.TooSoon");
-        assert!(refused.to_string().contains(&until.to_string()), "{refused}");
+        assert!(
+            refused.to_string().contains(&until.to_string()),
+            "{refused}"
+        );
     }
     assert_eq!(rejection(&lab, ACME).unwrap().retry_after, Some(until));
     let other = publish("other", &mapper(1), 3);

@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::Exit;
 use crate::options::block_on_all_cores;
 use crate::out::{self, say};
-use crate::walk::{Interrupt, Look, Stopped, Tally, Users, Walked, user_line};
+use crate::walk::{Interrupt, Look, Stopped, Tally, Users, Walked, malformed_line, user_line};
 use checkpoint::{Checkpoint, Progress};
 
 /// Write items for the users whose event the trigger never received.
@@ -27,7 +27,7 @@ use checkpoint::{Checkpoint, Progress};
 /// be stopped, killed and run again at any time.
 #[derive(Args)]
 #[command(after_help = "Examples:
-  poolhook backfill eu-west-1_Ab12Cd34E --dry-run
+  poolhook backfill eu-west-1_Ab12Cd34E --dynamodb --dry-run
   poolhook backfill eu-west-1_Ab12Cd34E --dynamodb --rate 500
   poolhook backfill eu-west-1_Ab12Cd34E --dynamodb --capacity-share 0.25 --json
 
@@ -58,8 +58,8 @@ fn share(text: &str) -> Result<f64, &'static str> {
 impl Options {
     pub(crate) fn run(&self) -> anyhow::Result<Exit> {
         block_on_all_cores(async {
+            let store = self.users.store().await?;
             let rate = self.users.rate(self.capacity_share).await?;
-            let store = self.users.items.open().await?;
             let write = false;
             let items: Arc<dyn ItemStore> = if self.dry_run {
                 Arc::new(Look { store, write })
@@ -149,6 +149,12 @@ impl Options {
     }
 
     fn count(&self, walked: &Walked, tally: &mut Tally) -> io::Result<()> {
+        for user_name in &walked.malformed {
+            tally.add_malformed();
+            if self.users.json {
+                out::json(malformed_line(user_name.as_deref()))?;
+            }
+        }
         for (user, report) in &walked.users {
             tally.add(report.as_ref());
             let line = report
@@ -163,7 +169,8 @@ impl Options {
 
     fn summarize(&self, tally: &Tally, complete: bool) -> io::Result<()> {
         if self.users.json {
-            let line = json!({ "summary": tally, "complete": complete, "dryRun": self.dry_run });
+            let line = json!({ "summary": tally, "complete": complete, "dryRun": self.dry_run,
+                               "store": self.users.items.name() });
             return out::json(line);
         }
         let written = if self.dry_run {
@@ -171,7 +178,11 @@ impl Options {
         } else {
             "written"
         };
-        say!("{}", tally.text(written));
+        say!(
+            "{}; store: {}",
+            tally.text(written),
+            self.users.items.name()
+        );
         Ok(())
     }
 }

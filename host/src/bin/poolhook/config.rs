@@ -6,12 +6,15 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use poolhook::blobs::Location;
-use poolhook::config::{ConfigError, PoolConfig, shared_rows};
+use poolhook::config::{
+    ConfigError, PluginName, PoolConfig, Problem, misplaced_keys, shared_rows, useless_settings,
+};
 use poolhook::event::UserPoolId;
 use poolhook::host::Failure;
 use poolhook::plugin::{Plugin, PluginError};
 use poolhook::pools::Pools;
 use poolhook::publish::try_out;
+use poolhook::text::shown;
 use serde_json::{Value, json};
 
 use crate::Exit;
@@ -44,7 +47,8 @@ impl Command {
   poolhook config check deploy/config --json
   poolhook config check s3://my-bucket/config --blobs s3://my-bucket
 
-Exit codes: 0 all files are valid; 1 a file is invalid; 2 wrong usage.")]
+Exit codes: 0 all files are valid; 1 a file is invalid, or there is none; 2 wrong
+usage.")]
 pub(crate) struct Check {
     #[arg(
         help = "The folder with the pools' TOML files, or s3://BUCKET/PREFIX",
@@ -55,18 +59,32 @@ pub(crate) struct Check {
     location: Location,
     #[command(flatten)]
     plugins: PluginChoice,
-    /// Print one JSON object: `pools` and `errors`.
+    /// Let warnings fail the check, too.
+    #[arg(long)]
+    strict: bool,
+    /// Print one JSON object: `pools`, `errors`, `warnings` and `ignored` files. Each error
+    /// and warning has a `severity`.
     #[arg(long)]
     json: bool,
 }
 
 impl Check {
     fn run(&self) -> anyhow::Result<Exit> {
-        let (pools, errors) = block_on(self.check())?;
+        let Checked {
+            pools,
+            errors,
+            warnings,
+            ignored,
+            folder,
+        } = block_on(self.check())?;
+        let (valid, invalid, warned) = (pools.len(), errors.len(), warnings.len() + ignored.len());
         if self.json {
             let pools: Vec<_> = pools.iter().map(pool_json).collect();
             let errors: Vec<_> = errors.iter().flat_map(error_json).collect();
-            out::json(json!({ "pools": pools, "errors": errors }))?;
+            let warnings: Vec<_> = warnings.iter().map(Warning::to_json).collect();
+            out::json(json!({
+                "pools": pools, "errors": errors, "warnings": warnings, "ignored": ignored,
+            }))?;
         } else {
             for (id, pool) in &pools {
                 let table = &pool.table;
@@ -82,29 +100,50 @@ impl Check {
                     failure => say!("{file}: plugin: {}", failure.text()),
                 }
             }
+            for Warning { file, problem } in &warnings {
+                say!("warning: {file}:{problem}");
+            }
+            for file in &ignored {
+                say!(
+                    "warning: {} is ignored: a pool's file is <user pool id>.toml, next to the others",
+                    shown(file)
+                );
+            }
+            if pools.is_empty() && errors.is_empty() {
+                say!(
+                    "no pool has a file in {folder}. Is that the folder, or the bucket's prefix, of the configs?"
+                );
+            }
             say!(
                 "{} valid pools, {} invalid files",
                 pools.len(),
                 errors.len()
             );
         }
-        Ok(Exit::of(errors.is_empty()))
+        let warned = self.strict && warned > 0;
+        Ok(Exit::of(valid > 0 && invalid == 0 && !warned))
     }
 
-    async fn check(&self) -> anyhow::Result<(Vec<Pool>, Vec<Wrong>)> {
+    async fn check(&self) -> anyhow::Result<Checked> {
         let blobs = locations(&self.location).await.open(&self.location)?;
         let pools = match Pools::open(Arc::clone(&blobs)).await {
             Ok(pools) => pools,
             Err(failure @ Failure::Config(_)) => {
                 let file = blobs.address("");
-                return Ok((Vec::new(), vec![Wrong { file, failure }]));
+                return Ok(Checked {
+                    pools: Vec::new(),
+                    folder: file.clone(),
+                    errors: vec![Wrong { file, failure }],
+                    warnings: Vec::new(),
+                    ignored: Vec::new(),
+                });
             }
             Err(failure) => return Err(failure.into()),
         };
         let releases = self.plugins.store.open().await?;
         let plugins = self.plugins.load(releases, pools.host_config()).await?;
         let (mut right, mut wrong) = (Vec::new(), Vec::new());
-        let mut read = Vec::new();
+        let (mut read, mut warnings) = (Vec::new(), Vec::new());
         for pool in pools.list().await? {
             let file = pool.as_ref().map(|id| pools.address(id));
             let file = file.unwrap_or_default();
@@ -113,6 +152,17 @@ impl Check {
                 let config = pools.get(&id).await?;
                 read.push((id.clone(), Arc::clone(&config)));
                 let plugin = plugins.get(&config.plugin).await?;
+                if !config.settings.is_empty() {
+                    let (file, text) = pools.own_file(&id).await?;
+                    let useless = (config.plugin.name == PluginName::default())
+                        .then(|| useless_settings(&text, &config.plugin.name))
+                        .flatten();
+                    let found = misplaced_keys(&text).into_iter().chain(useless);
+                    warnings.extend(found.map(|problem| Warning {
+                        file: file.clone(),
+                        problem,
+                    }));
+                }
                 if let Some(message) = wrong_settings(&plugin, &id, &config)? {
                     let (file, text) = pools.settings_file(&id).await?;
                     return Err(ConfigError::of_settings(&file, &text, &message).into());
@@ -132,7 +182,13 @@ impl Check {
             let file = pools.address(id);
             Some(Wrong { file, failure })
         }));
-        Ok((right, wrong))
+        Ok(Checked {
+            pools: right,
+            errors: wrong,
+            warnings,
+            ignored: pools.ignored().await?,
+            folder: pools.folder(),
+        })
     }
 }
 
@@ -175,6 +231,36 @@ fn wrong_settings(
 
 type Pool = (UserPoolId, Arc<PoolConfig>);
 
+/// What was found in a folder of configs.
+struct Checked {
+    pools: Vec<Pool>,
+    errors: Vec<Wrong>,
+    warnings: Vec<Warning>,
+    /// Files that look like configs, and are none.
+    ignored: Vec<String>,
+    folder: String,
+}
+
+/// What is probably not what the file's author meant.
+struct Warning {
+    file: String,
+    problem: Problem,
+}
+
+impl Warning {
+    fn to_json(&self) -> Value {
+        let Self { file, problem } = self;
+        json!({
+            "severity": "warning",
+            "errorMessage": problem.rule,
+            "file": file,
+            "line": problem.line,
+            "column": problem.column,
+            "key": problem.key,
+        })
+    }
+}
+
 /// An invalid file.
 struct Wrong {
     file: String,
@@ -198,10 +284,13 @@ fn error_json(Wrong { file, failure }: &Wrong) -> Vec<Value> {
     let name = failure.name();
     let Failure::Config(ConfigError::Invalid { problems, .. }) = failure else {
         let message = failure.text();
-        return vec![json!({ "errorType": name, "errorMessage": message, "file": file })];
+        return vec![
+            json!({ "severity": "error", "errorType": name, "errorMessage": message, "file": file }),
+        ];
     };
     let located = problems.iter().map(|problem| {
         json!({
+            "severity": "error",
             "errorType": name,
             "errorMessage": problem.rule,
             "file": file,

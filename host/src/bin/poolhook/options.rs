@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Args;
 use poolhook::aws::{self, SdkConfig};
 use poolhook::blobs::s3::Timeouts;
@@ -62,6 +62,11 @@ impl Config {
     pub(crate) fn is_local(&self) -> bool {
         matches!(self.location, Location::Folder(_))
     }
+
+    /// What [`Items::open`] needs to know of the configs.
+    pub(crate) fn what_is_in_aws(&self) -> Option<&'static str> {
+        (!self.is_local()).then_some("the configs come")
+    }
 }
 
 /// Says which pools could write each other's rows. Files that cannot be read are passed
@@ -99,14 +104,10 @@ pub(crate) async fn locations(location: &Location) -> Locations {
 /// The store that items are written to.
 #[derive(Args)]
 pub(crate) struct Items {
-    /// The file of the embedded store.
-    #[arg(
-        long,
-        env = "POOLHOOK_STORE",
-        value_name = "FILE",
-        default_value = "poolhook.db"
-    )]
-    pub(crate) store: PathBuf,
+    /// The file of the embedded store [default: poolhook.db, unless users, configs or
+    /// dead letters come from AWS]
+    #[arg(long, env = "POOLHOOK_STORE", value_name = "FILE")]
+    store: Option<PathBuf>,
     /// Write to DynamoDB instead of the embedded store. Region, endpoint and
     /// credentials come from the environment, as for the AWS CLI.
     #[arg(long)]
@@ -115,16 +116,34 @@ pub(crate) struct Items {
 
 impl Items {
     /// Opens DynamoDB, or the embedded store, whose file is created if it is missing.
-    pub(crate) async fn open(&self) -> anyhow::Result<Arc<dyn ItemReader>> {
-        Ok(if self.dynamodb {
-            Arc::new(DynamoDb::new(&aws::config().await))
-        } else {
-            Arc::new(self.embedded()?)
-        })
+    ///
+    /// `from_aws` says what comes from AWS, if anything does: then its items belong into
+    /// DynamoDB, and the embedded store is not the default.
+    pub(crate) async fn open(&self, from_aws: Option<&str>) -> anyhow::Result<Arc<dyn ItemReader>> {
+        if self.dynamodb {
+            return Ok(Arc::new(DynamoDb::new(&aws::config().await)));
+        }
+        if let (Some(what), None) = (from_aws, &self.store) {
+            bail!(
+                "{what} from AWS, so say where the items go: `--dynamodb`, or `--store FILE` for a file on this machine"
+            );
+        }
+        let file = self.file();
+        let store = Sqlite::open(file).with_context(|| file.display().to_string())?;
+        Ok(Arc::new(store))
     }
 
-    pub(crate) fn embedded(&self) -> anyhow::Result<Sqlite> {
-        Sqlite::open(&self.store).with_context(|| self.store.display().to_string())
+    /// The store, for people.
+    pub(crate) fn name(&self) -> String {
+        if self.dynamodb {
+            "DynamoDB".to_owned()
+        } else {
+            self.file().display().to_string()
+        }
+    }
+
+    fn file(&self) -> &Path {
+        self.store.as_deref().unwrap_or(Path::new("poolhook.db"))
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::Exit;
 use crate::options::block_on_all_cores;
 use crate::out::{self, say};
-use crate::walk::{Interrupt, Look, Tally, Users, user_line};
+use crate::walk::{Interrupt, Look, Tally, Users, malformed_line, user_line};
 use orphans::Orphans;
 
 /// Compare the users of a pool with the rows of its table.
@@ -45,7 +45,7 @@ impl Options {
     }
 
     async fn reconcile(&self) -> anyhow::Result<Exit> {
-        let rows = self.users.items.open().await?;
+        let rows = self.users.store().await?;
         // Rows are read first: the row of a user who signs up while this runs is then
         // not among them, and is not reported as an orphan.
         let mut orphans = Orphans::read(&self.users, &*rows).await?;
@@ -61,6 +61,12 @@ impl Options {
         let mut tally = Tally::default();
         let mut complete = true;
         while let Some(walked) = walk.next().await? {
+            for user_name in &walked.malformed {
+                tally.add_malformed();
+                if self.users.json {
+                    out::json(malformed_line(user_name.as_deref()))?;
+                }
+            }
             for (user, report) in &walked.users {
                 tally.add(report.as_ref());
                 orphans.is_users(&user.event);
@@ -111,6 +117,7 @@ impl Options {
                 },
                 "complete": complete,
                 "applied": self.apply,
+                "store": self.users.items.name(),
                 "orphansNotLookedFor": why_not,
             });
             return out::json(line);
@@ -120,7 +127,11 @@ impl Options {
         } else {
             "missing"
         };
-        say!("{}", tally.text(missing));
+        say!(
+            "{}; store: {}",
+            tally.text(missing),
+            self.users.items.name()
+        );
         match (orphaned, why_not) {
             (Some(n), _) => say!("{n} orphaned rows"),
             (None, Some(why)) => say!("did not look for orphaned rows: {why}"),

@@ -1,6 +1,7 @@
 //! `poolhook run`: handles events from files.
 
 use std::io::{self, Read as _};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -8,13 +9,14 @@ use clap::Args;
 use poolhook::host::{Failure, Host, Outcome, Skip};
 use poolhook::plugin::PluginError;
 use poolhook::report::Report;
-use poolhook::store::Existing;
+use poolhook::store::{Existing, ItemStore};
 use poolhook::text::shown;
 use serde_json::json;
 
 use crate::Exit;
 use crate::options::{Config, Items, PluginChoice, block_on, warn_of_shared_rows};
 use crate::out::{self, say};
+use crate::walk::Look;
 
 /// Handle Post Confirmation events from files.
 ///
@@ -25,6 +27,7 @@ use crate::out::{self, say};
 #[command(after_help = "Examples:
   poolhook run host/tests/events/confirm-sign-up.json
   poolhook run --json events/*.json
+  poolhook run --dry-run event.json
   poolhook run --plugin my-mapper.wasm event.json
   AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:8000 poolhook run --dynamodb - < event.json
 
@@ -40,6 +43,9 @@ pub(crate) struct Options {
     items: Items,
     #[command(flatten)]
     plugin: PluginChoice,
+    /// Print the items and what would become of them; write nothing.
+    #[arg(long)]
+    dry_run: bool,
     /// Print a JSON object for each event: outcome, item, fuel, times, log.
     #[arg(long)]
     json: bool,
@@ -48,32 +54,38 @@ pub(crate) struct Options {
 impl Options {
     pub(crate) fn run(&self) -> anyhow::Result<Exit> {
         block_on(async {
+            let items = self.items.open(self.config.what_is_in_aws()).await?;
             let pools = self.config.open().await?;
             if self.config.is_local() {
                 warn_of_shared_rows(&pools).await?;
             }
             let releases = self.plugin.store.open().await?;
             let plugins = self.plugin.load(releases, pools.host_config()).await?;
-            let host = Host::new(pools, plugins, self.items.open().await?);
+            let write = false;
+            let items: Arc<dyn ItemStore> = if self.dry_run {
+                Arc::new(Look {
+                    store: items,
+                    write,
+                })
+            } else {
+                items
+            };
+            let host = Host::new(pools, plugins, items);
             self.handle_all(&host).await
         })
     }
 
     async fn handle_all(&self, host: &Host) -> anyhow::Result<Exit> {
-        let store = if self.items.dynamodb {
-            "DynamoDB".to_owned()
-        } else {
-            self.items.store.display().to_string()
-        };
+        let store = self.items.name();
         let mut all_well = true;
         for file in &self.events {
             let raw = read(file).with_context(|| format!("cannot read {file}"))?;
             let report = host.handle(host.deliver(&raw, Duration::MAX)).await;
             all_well &= report.outcome.is_ok();
             if self.json {
-                print_json(file, &report)?;
+                print_json(file, &store, self.dry_run, &report)?;
             } else {
-                print(file, &store, &report)?;
+                print(file, &store, self.dry_run, &report)?;
             }
         }
         Ok(Exit::of(all_well))
@@ -89,7 +101,7 @@ fn read(file: &str) -> std::io::Result<Vec<u8>> {
     Ok(raw)
 }
 
-fn print(file: &str, store: &str, report: &Report) -> io::Result<()> {
+fn print(file: &str, store: &str, dry_run: bool, report: &Report) -> io::Result<()> {
     let trace = &report.trace;
     for line in &trace.log {
         say!(
@@ -108,6 +120,12 @@ fn print(file: &str, store: &str, report: &Report) -> io::Result<()> {
         .map(ToString::to_string)
         .unwrap_or_default();
     match &report.outcome {
+        Ok(Outcome::Written) if dry_run => {
+            say!(
+                "{file}: would be written to {table} in {store}{}",
+                cost(report)
+            );
+        }
         Ok(Outcome::Written) => say!("{file}: written to {table} in {store}{}", cost(report)),
         Ok(Outcome::AlreadyThere(existing)) => {
             let differs = differs(existing);
@@ -160,7 +178,7 @@ pub(crate) fn own_words(failure: &Failure) -> String {
     }
 }
 
-fn print_json(file: &str, report: &Report) -> io::Result<()> {
+fn print_json(file: &str, store: &str, dry_run: bool, report: &Report) -> io::Result<()> {
     let trace = &report.trace;
     let reason = match &report.outcome {
         Ok(Outcome::Skipped(Skip::TriggerSource)) => Some("trigger source"),
@@ -179,9 +197,11 @@ fn print_json(file: &str, report: &Report) -> io::Result<()> {
         "event": file,
         "userPoolId": trace.user_pool_id.as_ref().map(ToString::to_string),
         "outcome": report.outcome_name(),
+        "dryRun": dry_run,
         "reason": reason,
         "error": error,
         "differing": differing,
+        "store": store,
         "table": trace.table.as_ref().map(ToString::to_string),
         "item": trace.item,
         "plugin": trace.plugin.as_ref().map(ToString::to_string),

@@ -79,7 +79,9 @@ impl Options {
             .enable_all()
             .build()?;
         runtime.block_on(async {
+            let items = self.items.open(self.config.what_is_in_aws()).await?;
             let pools = self.config.open().await?;
+            let count = pools.list().await?.len();
             warn_of_shared_rows(&pools).await?;
             let releases = self.plugin.store.create().await?;
             self.watch_uploads(&releases).await?;
@@ -88,8 +90,9 @@ impl Options {
                 .plugin
                 .load(Some(releases), pools.host_config())
                 .await?;
-            let host = Host::new(pools, plugins, self.items.open().await?);
-            self.serve(host.with_dead_letters(dead_letters)).await
+            let host = Host::new(pools, plugins, items);
+            self.serve(host.with_dead_letters(dead_letters), count)
+                .await
         })
     }
 
@@ -103,11 +106,12 @@ impl Options {
         Ok(())
     }
 
-    async fn serve(self, host: Host) -> anyhow::Result<Exit> {
+    async fn serve(self, host: Host, pools: usize) -> anyhow::Result<Exit> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
         let listener = TcpListener::bind(address)
             .await
             .with_context(|| format!("cannot listen on {address}. `--port 0` picks a free port"))?;
+        let store = self.items.name();
         let function = Arc::new(Function {
             name: self.function,
             host,
@@ -121,6 +125,7 @@ impl Options {
             .with_state(Arc::clone(&function));
 
         println!("http://{}", listener.local_addr()?);
+        say!("{pools} pools; items go to {store}");
         say!(
             "serving the function {}; press Ctrl-C to stop",
             function.name

@@ -68,6 +68,12 @@ impl Trial {
         }
     }
 
+    /// Whether the plugin trapped or exceeded a limit, rather than answered.
+    pub(crate) fn was_stopped(&self) -> bool {
+        let refused = "Plugin.Refused";
+        matches!(self.answer, Answer::Failed(name, _) if name.starts_with("Plugin.") && name != refused)
+    }
+
     /// The keys that all commands print with `--json`.
     pub(crate) fn to_json(&self) -> Map<String, Value> {
         let (outcome, item, reason, error) = match &self.answer {

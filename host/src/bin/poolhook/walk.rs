@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::out::say;
 use crate::pace::Pace;
-pub(crate) use options::{Interrupt, Look, Users, user_line};
+pub(crate) use options::{Interrupt, Look, Users, malformed_line, user_line};
 pub(crate) use tally::Tally;
 
 /// The time limit of one attempt for one user.
@@ -53,6 +53,8 @@ enum Ahead {
 pub(crate) struct Walked {
     /// Each user with its report; `None` for an unconfirmed user.
     pub(crate) users: Vec<(PoolUser, Option<Report>)>,
+    /// The names of users without a name, a creation date or a status.
+    pub(crate) malformed: Vec<Option<String>>,
     /// The token of the next page; `None` after the last one.
     pub(crate) next: Option<String>,
 }
@@ -99,7 +101,11 @@ impl Walk {
             Ahead::Listed(page) => page,
             Ahead::Nothing => return Ok(None),
         };
-        let Page { users, next } = page.map_err(Stopped::Cognito)?;
+        let Page {
+            users,
+            malformed,
+            next,
+        } = page.map_err(Stopped::Cognito)?;
         let ahead = async {
             match &next {
                 Some(token) => Ahead::Listed(self.list(Some(token)).await),
@@ -113,6 +119,7 @@ impl Walk {
         }
         Ok(Some(Walked {
             users: users?,
+            malformed,
             next,
         }))
     }

@@ -6,22 +6,21 @@ use std::time::Duration;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use poolhook::blobs::Key;
-use poolhook::config::{Table, WriteMode};
+use poolhook::blobs::{Key, Location};
 use poolhook::dead_letters::DeadLetters;
 use poolhook::host::{Host, Outcome};
-use poolhook::item::Item;
 use poolhook::replay::{ReplayOptions, Replayed, replay};
 use poolhook::report::Report;
-use poolhook::store::{BoxFuture, ItemStore, Put};
+use poolhook::store::ItemStore;
 use serde_json::{Value, json};
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::Selection;
 use crate::Exit;
 use crate::options::{Config, Items, PluginChoice, block_on};
 use crate::out::{self, say};
 use crate::run::{differs, own_words};
+use crate::walk::Look;
 
 /// Write the events that could not be written.
 ///
@@ -55,6 +54,9 @@ pub(crate) struct Options {
     /// An existing item may be newer than the dead letter.
     #[arg(long)]
     overwrite: bool,
+    /// Also replay dead letters of hosts that write to another store.
+    #[arg(long)]
+    other_store: bool,
     /// Dead letters per second, at most.
     #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     rate: u32,
@@ -72,6 +74,7 @@ pub(crate) struct Options {
 impl Options {
     pub(super) fn run(&self) -> anyhow::Result<Exit> {
         block_on(async {
+            let store = self.items.open(self.what_is_in_aws()).await?;
             let pools = self.config.open().await?;
             let releases = self.plugin.store.existing().await?;
             let letters = DeadLetters::new(releases.shared_blobs());
@@ -79,10 +82,11 @@ impl Options {
                 .plugin
                 .load(Some(releases), pools.host_config())
                 .await?;
+            let write = false;
             let items: Arc<dyn ItemStore> = if self.dry_run {
-                Arc::new(DryRunStore)
+                Arc::new(Look { store, write })
             } else {
-                self.items.open().await?
+                store
             };
             let host = Host::new(pools, plugins, items);
             self.replay_all(&host, &letters).await
@@ -116,14 +120,22 @@ impl Options {
         } else {
             "replayed"
         };
-        say!("{done} {did}, {stay} left");
+        say!("{done} {did}, {stay} left; store: {}", self.items.name());
         Ok(Exit::of(stay == 0))
+    }
+
+    fn what_is_in_aws(&self) -> Option<&'static str> {
+        match self.plugin.store.location {
+            Location::Bucket { .. } => Some("the dead letters come"),
+            Location::Folder(_) => self.config.what_is_in_aws(),
+        }
     }
 
     fn how(&self) -> ReplayOptions {
         ReplayOptions {
             recorded: self.recorded,
             overwrite: self.overwrite,
+            other_store: self.other_store,
             dry_run: self.dry_run,
         }
     }
@@ -188,19 +200,4 @@ fn as_json(key: &Key, replayed: &Replayed) -> Option<Value> {
         "item": report.trace.item,
         "error": error,
     }))
-}
-
-/// For a dry run: accepts every item and writes nothing.
-struct DryRunStore;
-
-impl ItemStore for DryRunStore {
-    fn put<'a>(
-        &'a self,
-        _: &'a Table,
-        _: &'a Item,
-        _: WriteMode,
-        _: Instant,
-    ) -> BoxFuture<'a, Put> {
-        Box::pin(async { Ok(Put::Written) })
-    }
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use clap::Args;
 use poolhook::config::PluginName;
+use poolhook::plugin::is_builtin;
 
 use crate::Exit;
 use crate::out::say;
@@ -40,7 +41,11 @@ fn name(text: &str) -> Result<PluginName, String> {
     if !text.starts_with(|first: char| first.is_ascii_lowercase()) {
         return Err("must start with a lower-case letter, as package names do".to_owned());
     }
-    PluginName::try_from(text.to_owned()).map_err(|error| error.to_string())
+    let name = PluginName::try_from(text.to_owned()).map_err(|error| error.to_string())?;
+    if is_builtin(&name) {
+        return Err("is the name of a built-in plugin, so it could not be published".to_owned());
+    }
+    Ok(name)
 }
 
 impl Options {

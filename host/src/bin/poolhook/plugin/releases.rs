@@ -65,7 +65,10 @@ impl List {
 #[derive(Args)]
 #[command(after_help = "Examples:
   poolhook plugin show my-mapper
-  poolhook plugin show my-mapper --json | jq -r .live.sha256")]
+  poolhook plugin show my-mapper --json | jq -r .live.sha256
+
+Exit codes: 0 there is a release or a rejection; 1 there is neither; 2 wrong usage, or
+they cannot be read.")]
 pub(crate) struct Show {
     /// The plugin's name.
     #[arg(value_parser = name)]
@@ -90,11 +93,12 @@ impl Show {
                 say!("{error}");
             }
             let rejection = releases.rejection(&self.name).await?;
+            let found = !history.is_empty() || rejection.is_some();
             if self.json {
                 let all = json!({ "plugin": self.name, "live": live, "releases": history,
                                   "rejection": rejection });
                 out::json(all)?;
-                return Ok(Exit::Done);
+                return Ok(Exit::of(found));
             }
             if history.is_empty() {
                 say!("no release is published as {}", self.name);
@@ -105,7 +109,7 @@ impl Show {
             if let Some(rejection) = &rejection {
                 say!("{}", rejection_text(rejection));
             }
-            Ok(Exit::Done)
+            Ok(Exit::of(found))
         })
     }
 }

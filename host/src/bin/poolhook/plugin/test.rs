@@ -48,6 +48,7 @@ use cases::Case;
   poolhook plugin test cases --component member-card.wasm --settings settings.toml
   poolhook plugin test cases --pool config/eu-west-1_AbCdEfGhI.toml
   poolhook plugin test --bless && git diff cases
+  poolhook plugin test --case new-user
 
 Exit codes: 0 all cases passed or were blessed; 1 a case failed; 2 wrong usage, no
 case, or a case that cannot be read."
@@ -69,6 +70,12 @@ pub(crate) struct Options {
     /// Save the results as the expected ones, and print what that changes.
     #[arg(long)]
     bless: bool,
+    /// With --bless, also save traps and exceeded limits as the expected results.
+    #[arg(long, requires = "bless")]
+    bless_traps: bool,
+    /// Run only the case with this name; may be repeated.
+    #[arg(long, value_name = "NAME")]
+    case: Vec<String>,
     /// Print a JSON object for each case: result, differences, item, fuel, memory,
     /// time, log.
     #[arg(long)]
@@ -79,7 +86,15 @@ impl Options {
     pub(crate) fn run(&self) -> anyhow::Result<Exit> {
         let below = self.folder.join("cases");
         let folder = if below.is_dir() { &below } else { &self.folder };
-        let cases = cases::read(folder, self.bless)?;
+        let mut cases = cases::read(folder, self.bless)?;
+        if let Some(unknown) = self
+            .case
+            .iter()
+            .find(|name| cases.iter().all(|case| case.name != **name))
+        {
+            bail!("there is no case {unknown} in {}", folder.display());
+        }
+        cases.retain(|case| self.case.is_empty() || self.case.contains(&case.name));
         let subject = self.subject()?;
 
         let (mut passed, mut blessed, mut failed) = (0, 0, 0);
@@ -89,7 +104,7 @@ impl Options {
             let result = if differences.is_empty() {
                 passed += 1;
                 "passed"
-            } else if self.bless {
+            } else if self.bless && (self.bless_traps || !trial.was_stopped()) {
                 case.bless(&trial.answer)?;
                 blessed += 1;
                 "blessed"

@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::Walk;
+use super::tally::MALFORMED;
 use crate::options::{Config, Items, PluginChoice};
 use crate::out::say;
 use crate::pace::Pace;
@@ -58,6 +59,11 @@ impl Users {
     /// Reads the pool's config.
     pub(crate) async fn pool_config(&self) -> anyhow::Result<Arc<PoolConfig>> {
         Ok(self.config.open().await?.get(&self.pool).await?)
+    }
+
+    /// Opens the store. A user pool is always in AWS.
+    pub(crate) async fn store(&self) -> anyhow::Result<Arc<dyn ItemReader>> {
+        self.items.open(Some("the users come")).await
     }
 
     pub(crate) async fn host(&self, items: Arc<dyn ItemStore>) -> anyhow::Result<Host> {
@@ -141,6 +147,10 @@ pub(crate) struct Look {
 }
 
 impl ItemStore for Look {
+    fn name(&self) -> String {
+        self.store.name()
+    }
+
     fn put<'a>(
         &'a self,
         table: &'a Table,
@@ -156,6 +166,16 @@ impl ItemStore for Look {
             }
         })
     }
+}
+
+/// The JSON line of a user that Cognito lists incompletely.
+pub(crate) fn malformed_line(user_name: Option<&str>) -> Value {
+    json!({
+        "userName": user_name,
+        "outcome": "failed",
+        "errorType": MALFORMED,
+        "errorMessage": "Cognito lists the user without a name, a creation date or a status",
+    })
 }
 
 /// The JSON line of one user: a failure, or an item that is not as it should be.

@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 /// A plugin chooses attribute names, so no more of them than this are counted.
 const MAX_NAMES: usize = 200;
 
+/// The name of the failure of a user that Cognito lists incompletely.
+pub(crate) const MALFORMED: &str = "Cognito.Malformed";
+
 /// The number of users with each outcome.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -58,6 +61,13 @@ impl Tally {
                 *self.failures.entry(failure.name().to_owned()).or_default() += 1;
             }
         }
+    }
+
+    /// Counts a user without a name, a creation date or a status.
+    pub(crate) fn add_malformed(&mut self) {
+        self.users += 1;
+        self.failed += 1;
+        *self.failures.entry(MALFORMED.to_owned()).or_default() += 1;
     }
 
     /// Formats the counts for people, without those that are zero.
