@@ -362,6 +362,31 @@ impl<'a> Tried<'a> {
         };
         each(&|key| assert_eq!(self.put(key, b"", Condition::Any), Stored::Written));
         assert_eq!(self.keys("many/"), keys);
+        for (after, limit, expected) in [
+            ("", 3, &keys[..3]),
+            ("many/0001", 2, &keys[2..4]),
+            // A key that is not there, between two that are.
+            ("many/0001x", 1, &keys[2..3]),
+            ("many/1003", 1000, &keys[1004..]),
+            ("many/1004", 1000, &[]),
+            ("", 1000, &keys[..1000]),
+        ] {
+            let page = self.blobs.page("many/", after, limit);
+            let page = self.runtime.block_on(page).unwrap().into_iter();
+            let page: Vec<_> = page.map(|blob| blob.key.as_str().to_owned()).collect();
+            assert_eq!(page, expected, "{limit} after {after:?}");
+        }
+        for key in ["many/b/c", "many/b/d/e", "many/a/f", "other/g/h"] {
+            self.put(key, b"", Condition::Any);
+        }
+        let folders = |prefix| self.runtime.block_on(self.blobs.folders(prefix)).unwrap();
+        assert_eq!(folders("many/"), ["a", "b"]);
+        assert_eq!(folders("many/b/"), ["d"]);
+        assert!(folders("many/a/").is_empty());
+        assert!(folders("none/").is_empty());
+        for key in ["many/b/c", "many/b/d/e", "many/a/f", "other/g/h"] {
+            self.delete(key);
+        }
         each(&|key| self.delete(key));
     }
 
