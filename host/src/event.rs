@@ -285,7 +285,7 @@ impl<'de> Deserialize<'de> for Texts {
     }
 }
 
-/// Reads a text of JSON. Half of a surrogate pair is no character: U+FFFD takes its place.
+/// Reads a text of JSON. Half of a surrogate pair is no character: U+FFFD replaces it.
 fn text(json: &str) -> Result<String, serde_json::Error> {
     struct Bytes;
 

@@ -40,7 +40,7 @@ const OWN_KEYS: [&str; 18] = [
 ];
 
 /// The keys in a file's settings that are poolhook's own. In TOML, a key belongs to the
-/// table header above it, so such a key has probably lost its place.
+/// table header above it, so such a key probably belongs to the top of the file.
 pub fn misplaced_keys(text: &str) -> Vec<Problem> {
     let (table, _) = DeTable::parse_recoverable(text);
     let mut found = Vec::new();

@@ -99,8 +99,8 @@ fn alone(kit: &Kit, name: &str, bytes: &[u8]) -> Vec<u8> {
     };
     let pairs = kit.replace.iter().chain(kits::PATHS);
     let text = pairs.fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
-    let text = kits::NAMED.iter().fold(text, |text, place| {
-        text.replace(&place.replace('*', kit.name), &place.replace('*', name))
+    let text = kits::NAMED.iter().fold(text, |text, pattern| {
+        text.replace(&pattern.replace('*', kit.name), &pattern.replace('*', name))
     });
     text.into_bytes()
 }
