@@ -245,13 +245,17 @@ impl S3 {
             .prefix(self.full(prefix))
             .set_start_after((!after.is_empty()).then(|| self.full(after)))
             .max_keys(limit.into());
-        let page = request.send().await;
-        let page = page.map_err(|error| self.failed(prefix, error))?;
-        Ok(page
-            .contents()
-            .iter()
-            .filter_map(|o| self.listed(o))
-            .collect())
+        // A page may hold objects that are no blobs of poolhook's: then more are read.
+        let mut pages = request.into_paginator().send();
+        let mut found = Vec::new();
+        while found.len() < limit.into()
+            && let Some(page) = pages.next().await
+        {
+            let page = page.map_err(|error| self.failed(prefix, error))?;
+            found.extend(page.contents().iter().filter_map(|o| self.listed(o)));
+        }
+        found.truncate(limit.into());
+        Ok(found)
     }
 
     async fn list_folders(&self, prefix: &str) -> Result<Vec<String>, BlobError> {

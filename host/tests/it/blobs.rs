@@ -65,6 +65,7 @@ fn s3_conforms() {
         "a",
         "blobs/",
         "blobs/sub/",
+        "blobs/many/",
         "blobs/.hidden",
         "blobs//a",
         "blobs/line\nbreak",
