@@ -180,7 +180,9 @@ impl Publisher {
             error_message: shown(&rejected.to_string()).to_string(),
             advice: rejected.advice().to_owned(),
             retry_after: match rejected {
-                Rejected::Compile(_) => self.pause.map(|pause| (SystemTime::now() + pause).into()),
+                Rejected::Compile(CompileError::Time { .. } | CompileError::Memory { .. }) => {
+                    self.pause.map(|pause| (SystemTime::now() + pause).into())
+                }
                 Rejected::TooSoon { until } => Some(*until),
                 _ => None,
             },
