@@ -8,6 +8,7 @@
 
 mod file;
 mod host;
+mod key;
 mod settings;
 mod shared;
 mod values;
@@ -20,12 +21,13 @@ use crate::item::{Item, ItemError};
 pub(crate) use file::MAX_FILE_BYTES;
 pub use file::{ConfigError, Problem};
 pub use host::{HOST_FILE, HostConfig, MAX_ARTIFACT_BYTES, PublishLimits};
+pub use key::{BadKeyTemplate, KeyTemplate};
 pub(crate) use settings::has_settings;
 pub use settings::{misplaced_keys, useless_settings};
 pub use shared::shared_rows;
 pub use values::{
-    BadKeyTemplate, BadPluginName, BadPluginRef, BadSettings, BadTableName, KeyTemplate,
-    PluginName, PluginRef, Settings, TableName,
+    BadPluginName, BadPluginRef, BadSettings, BadTableName, PluginName, PluginRef, Settings,
+    TableName,
 };
 use values::{Bounded, Region, Trigger};
 
