@@ -1,7 +1,7 @@
 //! The default mapping: `<id, email>`.
 //!
-//! `id` is the user's `userName`, `email` the attribute of that name. A user
-//! without an email (signed up by phone, say) is skipped, with that reason.
+//! `id` is the user's `userName`, `email` the attribute of that name. A user without an
+//! email (signed up by phone, say) is skipped, with that reason. An empty one is none.
 
 use poolhook_heap as _;
 
@@ -16,7 +16,8 @@ export!(Default);
 
 impl Guest for Default {
     fn to_item(user: User, _settings: String) -> Result<Outcome, String> {
-        let email = user.user_attributes.into_iter().find(|a| a.name == "email");
+        let mut attributes = user.user_attributes.into_iter();
+        let email = attributes.find(|a| a.name == "email" && !a.value.is_empty());
         Ok(match email {
             Some(email) => Outcome::Put(vec![
                 field("id", user.user_name),

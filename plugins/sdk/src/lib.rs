@@ -30,7 +30,7 @@
 //!         .set("id", &user.user_name)
 //!         .set("plan", user.attribute("custom:plan").unwrap_or(&settings.plan))
 //!         .set("seats", user.whole_number("custom:seats", 6)?.unwrap_or(1))
-//!         .set_some("email", user.attribute("email"));
+//!         .set_some("email", user.attribute("email").filter(|email| !email.is_empty()));
 //!     Ok(Outcome::put(item))
 //! }
 //! # use poolhook_plugin::{Value, map};
@@ -53,7 +53,7 @@
 //!
 //! An error is text for the platform engineer, of any type with `Display`: a
 //! `String`, or your own type. The event then fails with `Plugin.Refused`. A panic
-//! fails the event with `Plugin.Trap`, without the panic's message.
+//! fails the event with `Plugin.Trap`, and is logged with its message.
 //!
 //! # Tests
 //!
@@ -130,6 +130,7 @@ macro_rules! export {
                     user: $crate::User,
                     settings: String,
                 ) -> Result<$crate::Outcome, String> {
+                    $crate::log::panics();
                     $crate::map($mapping, &user, &settings)
                 }
             }

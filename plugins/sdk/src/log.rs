@@ -30,6 +30,20 @@ pub fn error(message: &str) {
     line(Level::Error, message);
 }
 
+/// Makes a panic log its message before the plugin traps.
+#[doc(hidden)]
+pub fn panics() {
+    // The log has a limit, and a line over it would end the run in the trap's place.
+    const MOST: usize = 1024;
+    std::panic::set_hook(Box::new(|panic| {
+        let text = panic.to_string();
+        error(
+            text.get(..text.floor_char_boundary(MOST))
+                .unwrap_or_default(),
+        );
+    }));
+}
+
 #[allow(clippy::print_stderr, reason = "where there is no host to log to")]
 fn line(level: Level, message: &str) {
     if cfg!(target_family = "wasm") {

@@ -191,8 +191,8 @@ bool exports_poolhook_mapper_mapping_to_item(user *user, text *settings, outcome
   outcome->val.put.ptr = allot(MOST_FIELDS, sizeof(field));
   outcome->val.put.len = 0;
   put(outcome, "id", s(user->user_name));
-  /* Who signed up by phone has none. */
-  if (email != NULL) put(outcome, "email", s(*email));
+  /* Who signed up by phone has none. An index refuses an empty one. */
+  if (email != NULL && email->len > 0) put(outcome, "email", s(*email));
   put(outcome, "planJoined", s(plan_joined));
   put(outcome, "seats", n(seat_count));
   /* DynamoDB knows no empty set. */

@@ -120,7 +120,8 @@ int main(void) {
          "address json {\"city\":\"\",\"country\":null}\n"
          "verified BOOL 0\n"
          "trialEnds N 1798016812\n",
-         MAPPED("custom:city", "", "custom:groups", ",,", "custom:seats", "000000", NULL));
+         MAPPED("custom:city", "", "custom:groups", ",,", "custom:seats", "000000", "email", "",
+                NULL));
 
   expect("an internal user is skipped", "skip the user is internal\n",
          MAPPED("custom:internal", "true", "custom:seats", "many", NULL));

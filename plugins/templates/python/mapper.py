@@ -39,9 +39,9 @@ class Mapping(exports.Mapping):
 
 def item(user: User, attributes: dict[str, str], plan: str, trial_days: int) -> dict[str, Value]:
     values: dict[str, Value] = {"id": Value_S(user.user_name)}
-    # Who signed up by phone has none.
-    if "email" in attributes:
-        values["email"] = Value_S(attributes["email"])
+    # Who signed up by phone has none. An index refuses an empty one.
+    if email := attributes.get("email"):
+        values["email"] = Value_S(email)
     # One sort key for two questions: who is on a plan, and since when.
     values["planJoined"] = Value_S(f"{attributes.get('custom:plan', plan)}#{user.time}")
     values["seats"] = Value_N(str(seats(attributes.get("custom:seats", "1"))))

@@ -76,9 +76,10 @@ class MapperTest(unittest.TestCase):
         self.assertEqual(put(attributes, '{"plan": "basic", "trial-days": 0}'), expected)
 
     def test_what_is_not_there(self):
-        values = put({"custom:city": "Nagoya", "custom:groups": ",,"})
+        values = put({"custom:city": "Nagoya", "custom:groups": ",,", "email": ""})
         self.assertEqual(values["address"], Value_Json('{"city": "Nagoya", "country": null}'))
         self.assertNotIn("groups", values)
+        self.assertNotIn("email", values)
 
     def test_an_internal_user_is_skipped(self):
         skipped = Outcome_Skip("the user is internal")

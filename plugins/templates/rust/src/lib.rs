@@ -37,13 +37,14 @@ fn to_item(user: &User, settings: &Settings) -> Result<Outcome, String> {
     if user.is_true("custom:internal") {
         return Ok(Outcome::skip("the user is internal"));
     }
+    // Who signed up by phone has none. An index refuses an empty one.
+    let email = user.attribute("email").filter(|email| !email.is_empty());
     let plan = user.attribute("custom:plan").unwrap_or(&settings.plan);
     // In seconds, as DynamoDB's time to live wants it.
     let trial_ends = user.time_ms / 1000 + u64::from(settings.trial_days) * 86_400;
     let item = Item::new()
         .set("id", &user.user_name)
-        // Who signed up by phone has none.
-        .set_some("email", user.attribute("email"))
+        .set_some("email", email)
         // A sort key for an index: the members of a plan, in the order of joining.
         .set("planJoined", format!("{plan}#{}", user.time))
         .set("seats", user.whole_number("custom:seats", 6)?.unwrap_or(1))
@@ -120,6 +121,13 @@ mod tests {
         let user = hanako().with_attribute("custom:country", "JP");
         let mapped = map(to_item, &user, "{}").unwrap();
         assert_eq!(mapped.get("address"), None);
+    }
+
+    #[test]
+    fn an_empty_email_is_none() {
+        let user = hanako().with_attribute("email", "");
+        let mapped = map(to_item, &user, "{}").unwrap();
+        assert_eq!(mapped.get("email"), None);
     }
 
     #[test]

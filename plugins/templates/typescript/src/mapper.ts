@@ -25,8 +25,8 @@ function item(user: User, plan: string, trialDays: number): Field[] {
 
   const values: Record<string, Value | undefined> = {
     id: { tag: "s", val: user.userName },
-    // Who signed up by phone has none.
-    email: email === undefined ? undefined : { tag: "s", val: email },
+    // Who signed up by phone has none. An index refuses an empty one.
+    email: email ? { tag: "s", val: email } : undefined,
     planJoined: { tag: "s", val: planJoined },
     seats: { tag: "n", val: String(seats(user)) },
     // DynamoDB knows no empty set.

@@ -61,9 +61,10 @@ test("a user with all attributes", () => {
 });
 
 test("what is not there", () => {
-  const item = put({ "custom:city": "Nagoya", "custom:groups": ",," });
+  const item = put({ "custom:city": "Nagoya", "custom:groups": ",,", email: "" });
   assert.deepEqual(item.address, { tag: "json", val: '{"city":"Nagoya","country":null}' });
   assert.equal(item.groups, undefined);
+  assert.equal(item.email, undefined);
 });
 
 test("an internal user is skipped", () => {
