@@ -23,7 +23,7 @@ mod wit;
 use std::thread::available_parallelism;
 use std::time::{Duration, SystemTime};
 
-use wasmtime::component::{Component, HasSelf, Linker};
+use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 use wasmtime::{Engine, Store};
 
 use crate::config::{Limits, PluginName, Settings};
@@ -34,7 +34,7 @@ pub use error::PluginError;
 pub use sandbox::LogLine;
 use sandbox::Sandbox;
 pub use wit::{Fields, WORLD};
-use wit::{Mapper, MapperPre, Outcome};
+use wit::{Mapper, MapperIndices, Outcome};
 
 /// The engine's name: wasmtime's version, and a hash of its settings. A host loads only
 /// machine code that was compiled for the same engine.
@@ -80,7 +80,8 @@ pub struct Plugin {
     component: Option<Sha256>,
     artifact_bytes: u64,
     engine: Engine,
-    mapper: MapperPre<Sandbox>,
+    instance: InstancePre<Sandbox>,
+    exports: MapperIndices,
 }
 
 /// The result of one run.
@@ -153,13 +154,14 @@ impl Plugin {
         limits: &Limits,
     ) -> Result<Mapping, PluginError> {
         store.set_fuel(limits.fuel).map_err(PluginError::engine)?;
-        let mapper = self.mapper.instantiate(&mut *store).map_err(|error| {
-            match sandbox::classify(&error, limits) {
-                // The plugin has returned nothing yet, so its exports have other types.
-                PluginError::MalformedOutput => PluginError::wrong_world(&error),
-                named => named,
-            }
-        })?;
+        let instance = self
+            .instance
+            .instantiate(&mut *store)
+            .map_err(|error| sandbox::classify(&error, limits))?;
+        let mapper = self
+            .exports
+            .load(&mut *store, &instance)
+            .map_err(|error| PluginError::wrong_world(&error))?;
         let user = wit::user(event, received);
         let outcome = mapper
             .poolhook_mapper_mapping()
@@ -289,13 +291,14 @@ impl Loader {
             .linker
             .instantiate_pre(component)
             .map_err(wrong_world)?;
-        let mapper = MapperPre::new(instance).map_err(wrong_world)?;
+        let exports = MapperIndices::new(&instance).map_err(wrong_world)?;
         Ok(Plugin {
             name,
             component: digest,
             artifact_bytes,
             engine: self.engine.clone(),
-            mapper,
+            instance,
+            exports,
         })
     }
 }

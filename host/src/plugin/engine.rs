@@ -1,6 +1,8 @@
 //! How wasmtime is configured. The build script, which compiles, and the host, which
 //! loads, both include this file: an artifact loads only if these settings are the same.
 
+use std::num::NonZeroUsize;
+
 use wasmtime::wasmparser::WasmFeatures;
 use wasmtime::{Config, ModuleVersionStrategy, Result};
 
@@ -126,8 +128,12 @@ pub(crate) fn allowed() -> WasmFeatures {
     on.map(|proposal| proposal.feature).collect()
 }
 
+/// The frames of a backtrace that an error holds at most.
+const BACKTRACE_FRAMES: NonZeroUsize = NonZeroUsize::new(16).unwrap();
+
 /// Fuel and epochs limit a plugin's run. Code that a mapping does not need (async,
-/// backtraces, unwinding) is not generated.
+/// unwinding) is not generated. A backtrace is taken only when a run fails; it tells
+/// whether the plugin's code was running, and the command line prints it.
 ///
 /// Every artifact contains the name `engine` and loads only where the name is the same.
 /// wasmtime itself would compare only its major version.
@@ -139,7 +145,7 @@ pub(crate) fn config(engine: &str) -> Result<Config> {
         .concurrency_support(false)
         .wasm_features(WasmFeatures::all(), false)
         .wasm_features(allowed(), true)
-        .wasm_backtrace_max_frames(None)
+        .wasm_backtrace_max_frames(Some(BACKTRACE_FRAMES))
         .generate_address_map(false)
         .native_unwind_info(false)
         // A slot then serves one plugin after another without being mapped again, which

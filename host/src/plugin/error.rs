@@ -130,17 +130,21 @@ pub enum PluginError {
         /// The limit.
         log_bytes: usize,
     },
-    /// The plugin's result breaks the component model's rules: text that is not UTF-8,
-    /// or a pointer out of bounds, for example.
+    /// What the plugin handed to the host breaks the component model's rules: text that
+    /// is not UTF-8, or a pointer out of bounds in its result, for example.
     #[error(
-        "the plugin's result breaks the component model's rules (text that is not UTF-8, or a pointer out of bounds)"
+        "what the plugin handed over breaks the component model's rules (text that is not UTF-8, or a pointer out of bounds)"
     )]
     MalformedOutput,
-    /// The plugin trapped, as a panic does.
+    /// The plugin trapped: it panicked, or broke a rule of the component model while it
+    /// ran, such as by using a resource that it does not have.
     #[error("the plugin trapped: {}", shown(trap))]
     Trap {
-        /// The trap, by WebAssembly's name for it.
+        /// The trap, in WebAssembly's or wasmtime's words.
         trap: String,
+        /// The functions that were running, the innermost first: their names, if the
+        /// component has them. The text leaves them out, as the plugin's author chose them.
+        backtrace: Vec<String>,
     },
     /// The engine could not start, or the operating system refused it memory.
     #[error("the WebAssembly engine failed: {}", shown(reason))]

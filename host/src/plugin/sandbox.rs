@@ -3,7 +3,7 @@
 use std::char::DecodeUtf16Error;
 use std::str::Utf8Error;
 
-use wasmtime::{PoolConcurrencyLimitError, ResourceLimiter, Trap};
+use wasmtime::{FrameInfo, PoolConcurrencyLimitError, ResourceLimiter, Trap, WasmBacktrace};
 
 use super::PluginError;
 use crate::config::Limits;
@@ -105,6 +105,7 @@ pub(super) fn classify(error: &wasmtime::Error, limits: &Limits) -> PluginError 
             Trap::StackOverflow => PluginError::StackOverflow,
             trap => PluginError::Trap {
                 trap: trap.to_string(),
+                backtrace: backtrace(error),
             },
         };
     }
@@ -124,15 +125,35 @@ pub(super) fn classify(error: &wasmtime::Error, limits: &Limits) -> PluginError 
         PluginError::engine(error)
     } else if let Some(refused) = PluginError::of_the_system(error) {
         refused
-    } else if is_malformed_output(error) {
-        PluginError::MalformedOutput
     } else if is_hostcall_fuel(error) {
         PluginError::OutputLimit {
             output_bytes: super::answer_bytes(limits),
         }
+    } else if is_malformed_text(error) {
+        PluginError::MalformedOutput
+    } else if error.is::<WasmBacktrace>() {
+        // The plugin's code was running, and used a handle that it does not have or
+        // passed a broken string, for example. The component model calls that a trap.
+        PluginError::Trap {
+            trap: error.root_cause().to_string(),
+            backtrace: backtrace(error),
+        }
+    } else if is_plain_message(error) {
+        // wasmtime was reading the result, or asking for memory for the arguments.
+        PluginError::MalformedOutput
     } else {
         PluginError::engine(error)
     }
+}
+
+fn backtrace(error: &wasmtime::Error) -> Vec<String> {
+    let frames = error.downcast_ref::<WasmBacktrace>();
+    let frames = frames.map(WasmBacktrace::frames).unwrap_or_default();
+    let name = |frame: &FrameInfo| match frame.func_name() {
+        Some(name) => name.to_owned(),
+        None => format!("function {}", frame.func_index()),
+    };
+    frames.iter().map(name).collect()
 }
 
 /// Whether the guest handed over more than [`wasmtime::Store::set_hostcall_fuel`]
@@ -141,12 +162,13 @@ fn is_hostcall_fuel(error: &wasmtime::Error) -> bool {
     format!("{:?}", error.root_cause()) == "HostcallFuelExhausted"
 }
 
-/// Whether the error is one of the canonical ABI's checks on what came out of
-/// the guest: text that is not UTF-8 or UTF-16, or one of wasmtime's plain messages
-/// about pointers and discriminants.
-fn is_malformed_output(error: &wasmtime::Error) -> bool {
-    error.is::<Utf8Error>()
-        || error.is::<DecodeUtf16Error>()
-        || error.is::<&'static str>()
-        || error.is::<String>()
+/// Whether the guest handed over text that is not UTF-8 or UTF-16.
+fn is_malformed_text(error: &wasmtime::Error) -> bool {
+    error.is::<Utf8Error>() || error.is::<DecodeUtf16Error>()
+}
+
+/// Whether the error is one of the canonical ABI's checks of pointers and discriminants,
+/// which are plain messages in wasmtime.
+fn is_plain_message(error: &wasmtime::Error) -> bool {
+    error.is::<&'static str>() || error.is::<String>()
 }

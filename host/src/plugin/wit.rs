@@ -21,7 +21,7 @@ mod bindings {
 }
 
 pub(super) use bindings::exports::poolhook::mapper::mapping::{Outcome, User};
-pub(super) use bindings::{Mapper, MapperPre};
+pub(super) use bindings::{Mapper, MapperIndices};
 
 /// The world that this host's plugins implement.
 pub const WORLD: &str = "poolhook:mapper/mapper@0.1.0";

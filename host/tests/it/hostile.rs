@@ -161,7 +161,8 @@ pub(crate) fn hostile_module(file: &str) -> Vec<u8> {
 fn text_of(file: &str) -> String {
     let text = fs::read_to_string(tests(&format!("hostile/{file}.wat"))).unwrap();
     if file.strip_suffix(".component").is_some() {
-        return text;
+        let world = fs::read_to_string(tests("hostile/world.wat.in")).unwrap();
+        return text.replace("(; world ;)", &world);
     }
     let prelude = fs::read_to_string(tests("hostile/prelude.wat.in")).unwrap();
     format!("(module {prelude} {text})")
