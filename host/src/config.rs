@@ -2,9 +2,9 @@
 //!
 //! A pool has one file, named after its id, and an optional `defaults.toml` with the
 //! same keys. A key that the pool's file lacks is taken from the defaults, and
-//! otherwise has the default value in this module. The tables `key` and `limits` are
-//! merged key by key; every other value is taken as a whole. docs/configuration.md
-//! documents all keys.
+//! otherwise has the default value in this module. The tables `key`, `key.sort` and
+//! `limits` are merged key by key; every other value is taken as a whole.
+//! docs/configuration.md documents all keys.
 
 mod file;
 mod host;
@@ -17,11 +17,11 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use crate::event::{PostConfirmation, TriggerSource, UserPoolId};
-use crate::item::{Item, ItemError};
+use crate::item::{AttributeValue, Item, ItemError, Key};
 pub(crate) use file::MAX_FILE_BYTES;
 pub use file::{ConfigError, Problem};
 pub use host::{HOST_FILE, HostConfig, MAX_ARTIFACT_BYTES, PublishLimits};
-pub use key::{BadKeyTemplate, KeyTemplate};
+pub use key::{BadKeyTemplate, BadSortKeyTemplate, KeyTemplate, SortKeyTemplate};
 pub(crate) use settings::has_settings;
 pub use settings::{misplaced_keys, useless_settings};
 pub use shared::shared_rows;
@@ -41,6 +41,8 @@ pub struct PoolConfig {
     pub table: Table,
     /// What the partition key must equal, whatever the plugin returns.
     pub key_equals: KeyTemplate,
+    /// What the sort key must equal, in a table that has one. `None` if the plugin chooses.
+    pub sort_equals: Option<SortKeyTemplate>,
     /// The trigger sources that write an item; other events are skipped.
     pub triggers: Vec<TriggerSource>,
     /// How an item is written if the table already has its key.
@@ -78,6 +80,8 @@ pub struct Table {
     pub name: TableName,
     /// The attribute that is the table's partition key.
     pub partition_key: String,
+    /// The attribute that is the table's sort key, if it has one.
+    pub sort_key: Option<String>,
 }
 
 /// How an item is written.
@@ -165,7 +169,19 @@ impl PoolConfig {
             on_failure,
             shared,
         } = own.over(defaults.0.clone());
-        let RawKey { attribute, equals } = key.unwrap_or_default();
+        let RawKey {
+            attribute,
+            equals,
+            sort,
+        } = key.unwrap_or_default();
+        let RawSortKey {
+            attribute: sort_key,
+            equals: sort_equals,
+        } = sort.clone().unwrap_or_default();
+        if sort.is_some() && sort_key.is_none() {
+            let rule = "is missing: name the attribute that is the table's sort key";
+            return Err(ConfigError::invalid(file, "key.sort.attribute", rule));
+        }
 
         let name = table.ok_or_else(|| {
             let rule = format!("is missing: name the pool's table, here or in {DEFAULTS_FILE}");
@@ -177,8 +193,10 @@ impl PoolConfig {
                 region: region.map_or_else(|| pool.region().to_owned(), |region| region.0),
                 name,
                 partition_key: attribute.map_or_else(|| "id".to_owned(), |name| name.0),
+                sort_key: sort_key.map(|name| name.0),
             },
             key_equals: equals.unwrap_or_default(),
+            sort_equals,
             triggers: triggers
                 .unwrap_or_else(signed_up)
                 .into_iter()
@@ -208,9 +226,27 @@ impl PoolConfig {
         self.key_equals.expand(event)
     }
 
-    /// Checks that an item has this user's partition key.
+    /// Checks that an item has this user's key.
     pub fn check_key(&self, item: &Item, event: &PostConfirmation) -> Result<(), ItemError> {
-        item.check_partition_key(&self.table.partition_key, &self.partition_key(event))
+        item.check_partition_key(&self.table.partition_key, &self.partition_key(event))?;
+        let Some(sort_key) = &self.table.sort_key else {
+            return Ok(());
+        };
+        let equals = self.sort_equals.as_ref().map(|sort| sort.expand(event));
+        item.check_sort_key(sort_key, equals.as_deref())
+    }
+
+    /// Whether this could be the key of an item of this pool's, for some user. A sort key
+    /// that the plugin chooses could be any.
+    pub fn could_write(&self, key: &Key, pool: &UserPoolId) -> bool {
+        let Some(user_name) = self.key_equals.user_name(&key.partition, pool) else {
+            return false;
+        };
+        let Some(equals) = &self.sort_equals else {
+            return true;
+        };
+        let equals = equals.expand_for(pool, user_name);
+        matches!(&key.sort, Some(AttributeValue::S(sort)) if *sort == equals)
     }
 }
 
@@ -235,6 +271,14 @@ struct RawPool {
 struct RawKey {
     attribute: Option<values::AttributeName>,
     equals: Option<KeyTemplate>,
+    sort: Option<RawSortKey>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawSortKey {
+    attribute: Option<values::AttributeName>,
+    equals: Option<SortKeyTemplate>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -278,6 +322,21 @@ impl RawPool {
 }
 
 impl RawKey {
+    fn over(self, defaults: Self) -> Self {
+        let Self {
+            attribute,
+            equals,
+            sort,
+        } = self;
+        Self {
+            attribute: attribute.or(defaults.attribute),
+            equals: equals.or(defaults.equals),
+            sort: merged(sort, defaults.sort, RawSortKey::over),
+        }
+    }
+}
+
+impl RawSortKey {
     fn over(self, defaults: Self) -> Self {
         let Self { attribute, equals } = self;
         Self {

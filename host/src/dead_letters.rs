@@ -3,12 +3,14 @@
 //!
 //! There is one document per event,
 //! `dead-letters/<user pool id>/<date>/<digest of the event>.json`. It contains
-//! personal data.
+//! personal data. An event whose pool cannot be read has `unreadable` in its place.
 
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::time::sleep;
@@ -16,14 +18,17 @@ use tokio::time::sleep;
 use crate::blobs::{BlobError, Blobs, Condition, ETag, Key, Listed, Read, Stored};
 use crate::config::PluginName;
 use crate::digest::Sha256;
-use crate::event::{MAX_EVENT_BYTES, UserPoolId};
+use crate::event::UserPoolId;
 use crate::failure::{Class, Failure};
 use crate::timestamp::Timestamp;
 
 /// The prefix of all dead letters' keys.
 pub const DEAD_LETTERS: &str = "dead-letters/";
-/// The largest dead letter in bytes: the largest event, and 64 KiB for its attempts.
-const MAX_LETTER_BYTES: u64 = MAX_EVENT_BYTES as u64 + (64 << 10);
+/// The folder of events whose pool cannot be read, in place of the pool's id.
+const UNREADABLE: &str = "unreadable";
+/// The largest dead letter in bytes: Lambda's largest event (6 MiB) in Base64, and 64 KiB for
+/// its attempts.
+const MAX_LETTER_BYTES: u64 = (8 << 20) + (64 << 10);
 /// How long the first write may take before a hedged one starts. A write usually
 /// takes a fraction of this.
 const SECOND_TRY: Duration = Duration::from_millis(300);
@@ -40,8 +45,8 @@ pub struct DeadLetters {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeadLetter {
-    /// The user pool's id.
-    pub user_pool_id: String,
+    /// The user pool's id; `None` if it cannot be read from the event.
+    pub user_pool_id: Option<UserPoolId>,
     /// When the event was first received; replay maps the event with this time.
     pub received: Timestamp,
     /// The pool's plugin, if the pool's config could be read.
@@ -57,8 +62,57 @@ pub struct DeadLetter {
     /// The attempts and why they failed: of Cognito, which may try again after 5 s
     /// without an answer, and of replays.
     pub attempts: Vec<Attempt>,
-    /// The event, byte for byte.
-    pub event: Box<RawValue>,
+    /// The event, byte for byte; `None` if it cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<Box<RawValue>>,
+    /// An event that cannot be read, byte for byte, in Base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_base64: Option<String>,
+}
+
+impl DeadLetter {
+    /// The dead letter of an event that was received at `received` and failed. The caller
+    /// adds what else it knows.
+    pub fn new(
+        pool: Option<UserPoolId>,
+        raw: &[u8],
+        received: Timestamp,
+        failure: &Failure,
+    ) -> Self {
+        let event = match failure {
+            Failure::Event(_) => None,
+            _ => String::from_utf8(raw.to_vec()).ok(),
+        };
+        let event = event.and_then(|event| RawValue::from_string(event).ok());
+        Self {
+            user_pool_id: pool,
+            received,
+            plugin: None,
+            component: None,
+            store: None,
+            attempts: vec![Attempt::new(received, failure)],
+            event_base64: event.is_none().then(|| BASE64.encode(raw)),
+            event,
+        }
+    }
+
+    /// Cognito's retries send the same bytes, so they all have the same key.
+    fn key(&self) -> Key {
+        let received = self.received.to_string();
+        let date = received.split('T').next().unwrap_or_default();
+        let digest = match (&self.event, &self.event_base64) {
+            (Some(event), _) => Sha256::of(event.get().as_bytes()),
+            (None, raw) => {
+                let raw = raw.as_deref().unwrap_or_default();
+                Sha256::of(&BASE64.decode(raw).unwrap_or_default())
+            }
+        };
+        let folder = self
+            .user_pool_id
+            .as_ref()
+            .map_or(UNREADABLE, UserPoolId::as_str);
+        Key::unchecked(format!("{DEAD_LETTERS}{folder}/{date}/{digest}.json"))
+    }
 }
 
 /// An attempt to write an event.
@@ -127,15 +181,11 @@ impl DeadLetters {
     ///
     /// If the first write is slow, a second, hedged one starts, so that a request that
     /// hangs loses no event.
-    pub async fn write(
-        &self,
-        pool: &UserPoolId,
-        dead_letter: &DeadLetter,
-    ) -> Result<(), BlobError> {
-        let mut first = pin!(self.try_to_write(pool, dead_letter));
+    pub async fn write(&self, dead_letter: &DeadLetter) -> Result<(), BlobError> {
+        let mut first = pin!(self.try_to_write(dead_letter));
         let mut second = pin!(async {
             sleep(SECOND_TRY).await;
-            self.try_to_write(pool, dead_letter).await
+            self.try_to_write(dead_letter).await
         });
         tokio::select! {
             written = &mut first => if written.is_ok() { written } else { second.await },
@@ -146,12 +196,8 @@ impl DeadLetters {
     /// Retries until the dead letter is known to be there. A failed condition does not
     /// prove that: S3 may refuse two concurrent writes, and a replay may just have
     /// deleted the dead letter. The caller sets the deadline.
-    async fn try_to_write(
-        &self,
-        pool: &UserPoolId,
-        dead_letter: &DeadLetter,
-    ) -> Result<(), BlobError> {
-        let key = key(pool, dead_letter);
+    async fn try_to_write(&self, dead_letter: &DeadLetter) -> Result<(), BlobError> {
+        let key = dead_letter.key();
         loop {
             let put = self.blobs.put(&key, json(dead_letter), Condition::Absent);
             if put.await? == Stored::Written {
@@ -173,7 +219,13 @@ impl DeadLetters {
     }
 
     /// Best effort: a missing attempt in a dead letter is not worth a failure.
-    async fn add(&self, key: &Key, mut existing: DeadLetter, etag: ETag, attempts: &[Attempt]) {
+    pub(crate) async fn add(
+        &self,
+        key: &Key,
+        mut existing: DeadLetter,
+        etag: ETag,
+        attempts: &[Attempt],
+    ) {
         let is_new = |attempt: &Attempt| !existing.attempts.contains(attempt);
         if existing.attempts.len() < MAX_ATTEMPTS && attempts.iter().any(is_new) {
             existing.attempts.extend(attempts.iter().cloned());
@@ -232,14 +284,6 @@ impl DeadLetters {
     pub async fn remove(&self, key: &Key) -> Result<(), BlobError> {
         self.blobs.delete(key).await
     }
-}
-
-/// Cognito's retries send the same bytes, so they all have the same key.
-fn key(pool: &UserPoolId, dead_letter: &DeadLetter) -> Key {
-    let received = dead_letter.received.to_string();
-    let date = received.split('T').next().unwrap_or_default();
-    let digest = Sha256::of(dead_letter.event.get().as_bytes());
-    Key::unchecked(format!("{DEAD_LETTERS}{pool}/{date}/{digest}.json"))
 }
 
 /// Serializing a dead letter cannot fail.

@@ -81,7 +81,10 @@ impl PostConfirmation {
 /// and, in the region, hyphens ([CreateUserPool][doc]). Safe in a path.
 ///
 /// [doc]: https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_UserPoolType.html
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize, serde::Serialize,
+)]
+#[serde(try_from = "String", into = "String")]
 pub struct UserPoolId(String);
 
 impl UserPoolId {
@@ -100,6 +103,18 @@ impl UserPoolId {
             .ok_or(BadUserPoolId)
     }
 
+    /// The id in an event that cannot be read, if at least the id can.
+    pub(crate) fn of_unreadable(raw: &[u8]) -> Option<Self> {
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Event {
+            user_pool_id: String,
+        }
+
+        let event: Event = serde_json::from_slice(raw).ok()?;
+        Self::parse(&event.user_pool_id).ok()
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -108,6 +123,20 @@ impl UserPoolId {
     /// The pool's region.
     pub fn region(&self) -> &str {
         self.0.split_once('_').map_or("", |(region, _)| region)
+    }
+}
+
+impl TryFrom<String> for UserPoolId {
+    type Error = BadUserPoolId;
+
+    fn try_from(id: String) -> Result<Self, Self::Error> {
+        Self::parse(&id)
+    }
+}
+
+impl From<UserPoolId> for String {
+    fn from(id: UserPoolId) -> Self {
+        id.0
     }
 }
 

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use crate::dead_letters::{Attempt, DeadLetter, DeadLetters};
+use crate::config::OnFailure;
+use crate::dead_letters::{DeadLetter, DeadLetters};
 pub use crate::delivery::{Delivery, User};
-use crate::event::PostConfirmation;
+use crate::event::{PostConfirmation, UserPoolId};
 use crate::failure::within;
 pub use crate::failure::{Failure, Outcome, Skip};
 use crate::notice::Notice;
@@ -17,10 +17,12 @@ use crate::plugins::Plugins;
 use crate::pools::Pools;
 use crate::report::{DeadLettered, Report, Step, Trace};
 use crate::sources::Sources;
-use crate::store::ItemStore;
+use crate::store::{Existing, ItemStore};
 
 /// The part of an event's time that is reserved for writing its dead letter.
 const DEAD_LETTER_TIME: Duration = Duration::from_secs(1);
+/// To another time that differs in its year, month, day, weekday and each unit of the clock.
+const OTHER_TIME: Duration = Duration::from_millis((397 * 86_400 + 3_661) * 1000 + 1);
 
 /// Handles the events of any number of user pools.
 pub struct Host {
@@ -69,8 +71,12 @@ impl Host {
     }
 
     async fn write(&self, delivery: Delivery<'_>, trace: &mut Trace) -> Result<Outcome, Failure> {
-        let event = trace.time(Step::Event, || PostConfirmation::parse(delivery.raw))?;
-        trace.user_pool_id = Some(event.user_pool_id.clone());
+        let event = trace.time(Step::Event, || PostConfirmation::parse(delivery.raw));
+        trace.user_pool_id = match &event {
+            Ok(event) => Some(event.user_pool_id.clone()),
+            Err(_) => UserPoolId::of_unreadable(delivery.raw),
+        };
+        let event = event?;
         let reserved = self
             .dead_letters
             .as_ref()
@@ -128,45 +134,44 @@ impl Host {
             .put(&pool.table, &item, user.write.unwrap_or(pool.write), until);
         let put = trace.time_async(Step::Store, put).await;
         trace.table = Some(pool.table.name.clone());
+        let mut outcome = put?.into();
+        if let Outcome::AlreadyThere(existing @ Existing::Different(_)) = &mut outcome
+            && let (Some(other), Some(limits)) =
+                (received.checked_sub(OTHER_TIME), pool.limits.until(until))
+        {
+            let run = plugin.run(event, other, &pool.settings, &limits);
+            if let Ok(Mapping::Put(fields)) = run.mapping
+                && let Ok(other) = fields.into_item()
+            {
+                *existing = existing.clone().but_for_time(&item, &other);
+            }
+        }
         trace.item = Some(item);
-        Ok(put?.into())
+        Ok(outcome)
     }
 
-    /// Writes the dead letter of an event that could not be written. A pool that no
-    /// config names, or an event that cannot be read, gets none.
+    /// Writes the dead letter of an event that could not be written. A pool that no config
+    /// names gets none. No replay can write an event that cannot be read, so Cognito gets its
+    /// error.
     async fn dead_letter(
         &self,
         delivery: Delivery<'_>,
         failure: &Failure,
         trace: &Trace,
     ) -> DeadLettered {
-        let (Some(dead_letters), Some(pool)) = (&self.dead_letters, &trace.user_pool_id) else {
+        let (Some(dead_letters), false) = (&self.dead_letters, failure.is_of_unknown_pool()) else {
             return DeadLettered::No;
         };
-        let raw = str::from_utf8(delivery.raw).unwrap_or_default();
-        let (Ok(event), false) = (
-            RawValue::from_string(raw.to_owned()),
-            failure.is_of_unknown_pool(),
-        ) else {
-            return DeadLettered::No;
-        };
-        let received = delivery.received.into();
+        let (pool, received) = (trace.user_pool_id.clone(), delivery.received.into());
         let dead_letter = DeadLetter {
-            user_pool_id: pool.to_string(),
-            received,
             plugin: trace.plugin.clone(),
             component: trace.component,
             store: Some(self.items.name()),
-            attempts: vec![Attempt::new(received, failure)],
-            event,
+            ..DeadLetter::new(pool, delivery.raw, received, failure)
         };
-        let write = async {
-            dead_letters
-                .write(pool, &dead_letter)
-                .await
-                .map_err(Failure::Blobs)
-        };
+        let write = async { Ok(dead_letters.write(&dead_letter).await?) };
         match within(delivery.until, "writing the dead letter", write).await {
+            Ok(()) if dead_letter.event.is_none() => DeadLettered::Yes(OnFailure::Reject),
             Ok(()) => DeadLettered::Yes(trace.on_failure),
             Err(error) => DeadLettered::Failed(error),
         }

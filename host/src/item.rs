@@ -24,6 +24,8 @@ pub const MAX_ITEM_BYTES: usize = 400 * 1024;
 pub const MAX_NAME_BYTES: usize = 65_535;
 /// The longest partition key, in bytes.
 pub const MAX_PARTITION_KEY_BYTES: usize = 2048;
+/// The longest sort key, in bytes.
+pub const MAX_SORT_KEY_BYTES: usize = 1024;
 /// The deepest level of a value. An attribute's own value is at level 1; the values in a
 /// list or map are one level deeper.
 pub const MAX_DEPTH: usize = 32;
@@ -89,23 +91,70 @@ impl Item {
                 attribute: attribute_named(),
             });
         };
-        if text.is_empty() {
-            return Err(ItemError::KeyEmpty {
-                attribute: attribute_named(),
-            });
-        }
-        if text.len() > MAX_PARTITION_KEY_BYTES {
-            return Err(ItemError::KeyTooLong {
-                attribute: attribute_named(),
-                bytes: text.len(),
-            });
-        }
+        check_length(attribute, text.len(), MAX_PARTITION_KEY_BYTES)?;
         if text != expected {
             return Err(ItemError::KeyNotTheUsers {
                 attribute: attribute_named(),
+                expected: expected.to_owned(),
+                found: text.clone(),
             });
         }
         Ok(())
+    }
+
+    /// Checks that the sort key `attribute` is the text `expected`, or any text, number or
+    /// bytes if the plugin may choose.
+    pub fn check_sort_key(&self, attribute: &str, expected: Option<&str>) -> Result<(), ItemError> {
+        let Some(value) = self.0.get(attribute) else {
+            return Err(ItemError::KeyMissing {
+                attribute: attribute.to_owned(),
+            });
+        };
+        match (value, expected) {
+            (AttributeValue::S(text), _) => {
+                check_length(attribute, text.len(), MAX_SORT_KEY_BYTES)?;
+            }
+            (AttributeValue::N(_), None) => {}
+            (AttributeValue::B(bytes), None) => {
+                check_length(attribute, bytes.len(), MAX_SORT_KEY_BYTES)?;
+            }
+            (_, Some(_)) => {
+                return Err(ItemError::KeyNotText {
+                    attribute: attribute.to_owned(),
+                });
+            }
+            (_, None) => {
+                return Err(ItemError::KeyType {
+                    attribute: attribute.to_owned(),
+                });
+            }
+        }
+        match (value, expected) {
+            (AttributeValue::S(found), Some(expected)) if found != expected => {
+                Err(ItemError::KeyNotTheUsers {
+                    attribute: attribute.to_owned(),
+                    expected: expected.to_owned(),
+                    found: found.clone(),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The item's key in a table with these key attributes; `None` if it has none.
+    #[cfg(feature = "cli")]
+    pub(crate) fn key(&self, partition_key: &str, sort_key: Option<&str>) -> Option<Key> {
+        let Some(AttributeValue::S(partition)) = self.0.get(partition_key) else {
+            return None;
+        };
+        let sort = match sort_key {
+            Some(sort_key) => Some(self.0.get(sort_key)?.clone()),
+            None => None,
+        };
+        Some(Key {
+            partition: partition.clone(),
+            sort,
+        })
     }
 
     /// The attributes by name.
@@ -117,6 +166,28 @@ impl Item {
     pub fn into_attributes(self) -> BTreeMap<String, AttributeValue> {
         self.0
     }
+}
+
+fn check_length(attribute: &str, bytes: usize, most: usize) -> Result<(), ItemError> {
+    let attribute = attribute.to_owned();
+    match bytes {
+        0 => Err(ItemError::KeyEmpty { attribute }),
+        bytes if bytes > most => Err(ItemError::KeyTooLong {
+            attribute,
+            bytes,
+            most,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// An item's key in a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// The partition key, which is always text.
+    pub partition: String,
+    /// The sort key, in a table that has one: S, N or B.
+    pub sort: Option<AttributeValue>,
 }
 
 /// A [DynamoDB attribute value][doc].
@@ -286,27 +357,46 @@ pub enum ItemError {
         /// Column in characters, from 1.
         column: usize,
     },
-    /// No attribute is the partition key.
-    #[error("the item has no `{}`, the table's partition key", shown(attribute))]
-    KeyMissing { attribute: String },
-    /// A partition key that is not S.
-    #[error("the partition key `{}` is not text (S)", shown(attribute))]
-    KeyNotText { attribute: String },
-    /// An empty partition key.
-    #[error("the partition key `{}` is empty", shown(attribute))]
-    KeyEmpty { attribute: String },
-    /// A partition key longer than [`MAX_PARTITION_KEY_BYTES`].
+    /// An item without an attribute of the key.
     #[error(
-        "the partition key `{}` has {bytes} bytes; DynamoDB's limit is {MAX_PARTITION_KEY_BYTES}",
+        "the item has no `{}`, an attribute of the table's key",
         shown(attribute)
     )]
-    KeyTooLong { attribute: String, bytes: usize },
+    KeyMissing { attribute: String },
+    /// An attribute of the key that must be S, and is not.
+    #[error("the key `{}` is not text (S)", shown(attribute))]
+    KeyNotText { attribute: String },
+    /// A sort key that is not S, N or B.
+    #[error(
+        "the sort key `{}` is not text, a number or bytes (S, N or B)",
+        shown(attribute)
+    )]
+    KeyType { attribute: String },
+    /// An empty key.
+    #[error("the key `{}` is empty", shown(attribute))]
+    KeyEmpty { attribute: String },
+    /// A key longer than [`MAX_PARTITION_KEY_BYTES`] or [`MAX_SORT_KEY_BYTES`].
+    #[error(
+        "the key `{}` has {bytes} bytes; DynamoDB's limit is {most}",
+        shown(attribute)
+    )]
+    KeyTooLong {
+        attribute: String,
+        bytes: usize,
+        most: usize,
+    },
     /// Another key than the pool's config demands, perhaps another user's.
     #[error(
-        "the partition key `{}` is not this user's; the pool's config sets what it must equal",
+        "the key `{}` is not this user's; the pool's config sets what it must equal",
         shown(attribute)
     )]
-    KeyNotTheUsers { attribute: String },
+    KeyNotTheUsers {
+        attribute: String,
+        /// What it must equal. Holds the user's name, so the text leaves it out.
+        expected: String,
+        /// What the plugin returned.
+        found: String,
+    },
 }
 
 impl ItemError {

@@ -3,13 +3,13 @@
 
 mod rounds;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
 use crate::blobs::Key;
 use crate::config::WriteMode;
-use crate::dead_letters::{DeadLetter, DeadLetterError, DeadLetters};
+use crate::dead_letters::{Attempt, DeadLetter, DeadLetterError, DeadLetters};
 use crate::event::PostConfirmation;
 use crate::failure::Class;
 use crate::host::{Host, Outcome, User};
@@ -68,6 +68,8 @@ pub enum Replayed {
     Done(Report),
     /// The event failed again, or a different item has its key. The dead letter is left.
     Stays(Report),
+    /// The event cannot be read, so no replay can write it.
+    Unreadable,
     /// Another process has replayed or purged the dead letter.
     Gone,
     /// The filter does not select the dead letter.
@@ -86,21 +88,25 @@ pub async fn replay(
     how: ReplayOptions,
     turn: impl Future<Output = ()>,
 ) -> Replayed {
-    let dead_letter = match dead_letters.read(key).await {
-        Ok(Some((dead_letter, _))) => dead_letter,
+    let (dead_letter, etag) = match dead_letters.read(key).await {
+        Ok(Some(read)) => read,
         Ok(None) => return Replayed::Gone,
         Err(error) => return Replayed::Failed(error),
     };
     if !filter.takes(&dead_letter) {
         return Replayed::PassedOver;
     }
+    let Some(event) = &dead_letter.event else {
+        return Replayed::Unreadable;
+    };
     let found = host.store();
     let other = dead_letter.store.clone().filter(|store| *store != found);
     if let (Some(expected), false) = (other, how.other_store) {
         return Replayed::Failed(DeadLetterError::OtherStore { expected, found });
     }
     turn.await;
-    let report = match PostConfirmation::parse(dead_letter.event.get().as_bytes()) {
+    let tried = SystemTime::now().into();
+    let report = match PostConfirmation::parse(event.get().as_bytes()) {
         Ok(event) => {
             let user = User {
                 component: dead_letter.component.filter(|_| how.recorded),
@@ -112,10 +118,18 @@ pub async fn replay(
         Err(error) => Report::of_unreadable(error),
     };
     let done = match &report.outcome {
-        Ok(Outcome::Written | Outcome::AlreadyThere(Existing::Same) | Outcome::Skipped(_)) => true,
+        Ok(
+            Outcome::Written
+            | Outcome::AlreadyThere(Existing::Same | Existing::OtherTime)
+            | Outcome::Skipped(_),
+        ) => true,
         Ok(Outcome::AlreadyThere(Existing::Different(_) | Existing::Unknown)) | Err(_) => false,
     };
     if !done {
+        if let (Err(failure), false) = (&report.outcome, how.dry_run) {
+            let attempt = Attempt::new(tried, failure);
+            dead_letters.add(key, dead_letter, etag, &[attempt]).await;
+        }
         return Replayed::Stays(report);
     }
     if how.dry_run {

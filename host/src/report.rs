@@ -229,9 +229,11 @@ impl Report {
         log::line(self.level(), &line)
     }
 
-    /// A transient failure is a warning if the event was dead-lettered.
+    /// A different item is a warning: two users, or two pools, may share a key. So is a
+    /// transient failure if the event was dead-lettered.
     fn level(&self) -> Level {
         match (&self.outcome, &self.dead_lettered) {
+            (Ok(Outcome::AlreadyThere(Existing::Different(_))), _) => Level::Warn,
             (Ok(_), _) => Level::Info,
             (Err(failure), DeadLettered::Yes(_)) if failure.is_retryable() => Level::Warn,
             (Err(_), _) => Level::Error,

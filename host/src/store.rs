@@ -12,17 +12,20 @@ use std::pin::Pin;
 use tokio::time::Instant;
 
 use crate::config::{Table, WriteMode};
+#[cfg(feature = "cli")]
+use crate::item::Key;
 use crate::item::{AttributeValue, Item};
+use crate::text::shown;
 
 /// A call of a store. Its future is large, so it is on the heap.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
-/// A store of items by table and partition key.
+/// A store of items by table and key.
 pub trait ItemStore: Send + Sync {
     /// The store's name, for dead letters and people: `DynamoDB`, or a file's whole path.
     fn name(&self) -> String;
 
-    /// Puts an item, which has the table's partition key, by the deadline `until`.
+    /// Puts an item, which has the table's key, by the deadline `until`.
     ///
     /// [`WriteMode::Create`] does not replace an item that has the key; [`WriteMode::Replace`]
     /// does. Either way, the table then has exactly one item with the key. If the call
@@ -39,8 +42,7 @@ pub trait ItemStore: Send + Sync {
 /// A store whose items can be read, for the command line. The trigger only writes.
 #[cfg(feature = "cli")]
 pub trait ItemReader: ItemStore {
-    /// Compares the stored item that has this item's partition key; `None` if there is
-    /// no such item.
+    /// Compares the stored item that has this item's key; `None` if there is no such item.
     fn compare<'a>(
         &'a self,
         table: &'a Table,
@@ -48,24 +50,19 @@ pub trait ItemReader: ItemStore {
         until: Instant,
     ) -> BoxFuture<'a, Option<Existing>>;
 
-    /// Lists at most `limit` partition keys of a table, in the store's own order: the
-    /// first ones, or those after `after`.
-    fn keys<'a>(
-        &'a self,
-        table: &'a Table,
-        after: Option<String>,
-        limit: u16,
-    ) -> BoxFuture<'a, Keys>;
+    /// Lists at most `limit` keys of a table, in the store's own order: the first ones, or
+    /// those after `after`.
+    fn keys<'a>(&'a self, table: &'a Table, after: Option<Key>, limit: u16) -> BoxFuture<'a, Keys>;
 }
 
-/// A page of a table's partition keys.
+/// A page of a table's keys.
 #[cfg(feature = "cli")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Keys {
     /// The keys, in the store's order.
-    pub keys: Vec<String>,
+    pub keys: Vec<Key>,
     /// The last key, if there may be more after it.
-    pub next: Option<String>,
+    pub next: Option<Key>,
 }
 
 /// What a put did.
@@ -85,6 +82,9 @@ pub enum Existing {
     Same,
     /// The items differ in the attributes with these names.
     Different(Vec<String>),
+    /// The items differ only in attributes that depend on when the event was received, as
+    /// those of two attempts for one user do.
+    OtherTime,
     /// The store did not return the existing item.
     Unknown,
 }
@@ -102,6 +102,27 @@ impl Existing {
         let names: Vec<_> = names.cloned().collect();
         if names.is_empty() {
             Self::Same
+        } else {
+            Self::Different(names)
+        }
+    }
+
+    /// Leaves out the attributes that differ between `item` and `other`, which the plugin
+    /// made for the same user at another time.
+    pub(crate) fn but_for_time(self, item: &Item, other: &Item) -> Self {
+        let Self::Different(names) = self else {
+            return self;
+        };
+        let depends = match Self::compare(other.attributes(), item) {
+            Self::Different(names) => names,
+            _ => Vec::new(),
+        };
+        let names: Vec<_> = names
+            .into_iter()
+            .filter(|name| !depends.contains(name))
+            .collect();
+        if names.is_empty() {
+            Self::OtherTime
         } else {
             Self::Different(names)
         }
@@ -135,12 +156,17 @@ pub enum StoreError {
     },
     /// The item does not fit the table, for example its key has another name or type.
     #[error(
-        "DynamoDB rejected the item for the table {table} in {region} ({code}). Does `key.attribute` name the table's partition key, and is the key's type S?"
+        "DynamoDB rejected the item for the table {table} in {region} ({code}){}. `key.attribute` and `key.sort` must name the table's key, and in the item, the keys of the table and its indexes must have their types and not be empty",
+        .attribute.as_ref().map(|attribute| format!(": {attribute}")).unwrap_or_default()
     )]
     Refused {
         table: String,
         region: String,
         code: String,
+        /// The attribute that DynamoDB names.
+        attribute: Option<Box<RefusedAttribute>>,
+        /// DynamoDB's own text, which may hold a value.
+        message: Box<str>,
     },
     /// The store did not answer in time.
     #[error("the table {table} in {region} did not answer in time")]
@@ -148,6 +174,30 @@ pub enum StoreError {
     /// The store did not answer, or failed.
     #[error("the store failed")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
+}
+
+/// An attribute that does not fit the table or an index.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the attribute `{}` {rule}", shown(name))]
+pub struct RefusedAttribute {
+    pub(crate) name: String,
+    pub(crate) rule: &'static str,
+}
+
+impl RefusedAttribute {
+    /// What is wrong with this attribute of an item, as a key of a table or an index.
+    pub(crate) fn new(name: &str, item: &Item) -> Self {
+        let rule = match item.attributes().get(name) {
+            None => "is missing, and is a key",
+            Some(AttributeValue::S(text)) if text.is_empty() => "is empty, and is a key",
+            Some(AttributeValue::B(bytes)) if bytes.is_empty() => "is empty, and is a key",
+            Some(_) => "is a key of another type",
+        };
+        Self {
+            name: name.to_owned(),
+            rule,
+        }
+    }
 }
 
 impl StoreError {

@@ -1,13 +1,21 @@
-//! What a pool's partition keys must equal.
+//! What the keys of a pool's items must equal.
 
 use serde::Deserialize;
 
 use crate::event::{PostConfirmation, UserPoolId};
 
 /// A template for partition keys: text with placeholders.
+///
+/// No two users of a pool have the same key. With `{userPoolId}`, no two users of
+/// different pools have, either, whatever characters their names contain.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct KeyTemplate(Vec<Part>);
+
+/// A template for sort keys. Unlike a partition key's, it need not contain `{userName}`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct SortKeyTemplate(Vec<Part>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
@@ -19,12 +27,7 @@ enum Part {
 impl KeyTemplate {
     /// The key for this user.
     pub fn expand(&self, event: &PostConfirmation) -> String {
-        let parts = self.0.iter().map(|part| match part {
-            Part::Text(text) => text,
-            Part::UserName => event.user_name.as_str(),
-            Part::UserPoolId => event.user_pool_id.as_str(),
-        });
-        parts.collect()
+        expand(&self.0, &event.user_pool_id, &event.user_name)
     }
 
     /// Returns `true` if keys of different pools always differ, for any users' names.
@@ -34,28 +37,50 @@ impl KeyTemplate {
 
     /// Returns `true` if this is the key of some user of this pool.
     pub fn could_make(&self, key: &str, pool: &UserPoolId) -> bool {
+        self.user_name(key, pool).is_some()
+    }
+
+    /// The name of the user of this pool whose key this is, if there can be one.
+    pub(super) fn user_name<'a>(&self, key: &'a str, pool: &UserPoolId) -> Option<&'a str> {
         let (before, after) = self.around_the_user(pool);
-        let name = key
-            .strip_prefix(&before)
-            .and_then(|rest| rest.strip_suffix(&after));
-        name.is_some_and(|name| !name.is_empty())
+        let name = key.strip_prefix(&before)?.strip_suffix(&after)?;
+        (!name.is_empty()).then_some(name)
     }
 
     /// The text before and after a user's name in this pool's keys.
     pub(super) fn around_the_user(&self, pool: &UserPoolId) -> (String, String) {
-        let fixed = |parts: &[Part]| {
-            let texts = parts.iter().map(|part| match part {
-                Part::Text(text) => text,
-                Part::UserName => "",
-                Part::UserPoolId => pool.as_str(),
-            });
-            texts.collect::<String>()
+        let mut sides = self.0.split(|part| *part == Part::UserName);
+        let mut side = || expand(sides.next().unwrap_or_default(), pool, "");
+        (side(), side())
+    }
+
+    /// Whether the pool's id is set off from what is next to it, so that no id can be
+    /// taken for a part of a longer one: `{userPoolId}{userName}` makes `eu-west-1_AbC` of
+    /// the user `C` of `eu-west-1_Ab`, and of no user of `eu-west-1_AbC`.
+    ///
+    /// An id is a Region, an underscore, and letters and digits. So of two ids of which one
+    /// begins with the other, the rest is letters and digits; and where one ends with the
+    /// other, the rest is a part of a Region.
+    fn sets_the_pool_off(&self) -> bool {
+        let mut sides = self.0.split(|part| *part == Part::UserName);
+        let before = sides.next().unwrap_or_default();
+        let after = sides.next().unwrap_or_default();
+        let is_pool = |part: &Part| *part == Part::UserPoolId;
+        let follows = |part: &Part| match part {
+            Part::Text(text) => !text.starts_with(|c: char| c.is_ascii_alphanumeric()),
+            Part::UserName | Part::UserPoolId => false,
         };
-        let mut sides = self.0.split(|part| *part == Part::UserName).map(fixed);
-        (
-            sides.next().unwrap_or_default(),
-            sides.next().unwrap_or_default(),
-        )
+        let precedes = |part: &Part| match part {
+            Part::Text(text) => !text.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '-'),
+            Part::UserName | Part::UserPoolId => false,
+        };
+        let first = before.iter().position(is_pool);
+        let last = after.iter().rposition(is_pool);
+        let before = first.and_then(|at| before.get(at + 1)).is_some_and(follows);
+        let after = last
+            .and_then(|at| after.get(at.checked_sub(1)?))
+            .is_some_and(precedes);
+        before || after || !self.names_the_pool()
     }
 }
 
@@ -68,33 +93,90 @@ impl Default for KeyTemplate {
 impl TryFrom<String> for KeyTemplate {
     type Error = BadKeyTemplate;
 
-    /// Each user needs a unique key, so `{userName}` must occur exactly once.
     fn try_from(template: String) -> Result<Self, Self::Error> {
-        let mut parts = Vec::new();
-        let mut rest = template.as_str();
-        while let Some((text, placeholder)) = rest.split_once('{') {
-            let (name, after) = placeholder.split_once('}').ok_or(BadKeyTemplate)?;
-            parts.push(Part::Text(text.to_owned()));
-            parts.push(match name {
-                "userName" => Part::UserName,
-                "userPoolId" => Part::UserPoolId,
-                _ => return Err(BadKeyTemplate),
-            });
-            rest = after;
+        let parts = parts(&template).ok_or(BadKeyTemplate::Form)?;
+        if parts.iter().filter(|part| **part == Part::UserName).count() != 1 {
+            return Err(BadKeyTemplate::Form);
         }
-        parts.push(Part::Text(rest.to_owned()));
-        parts.retain(|part| *part != Part::Text(String::new()));
-
-        let stray = |part: &Part| matches!(part, Part::Text(text) if text.contains('}'));
-        let users = parts.iter().filter(|part| **part == Part::UserName).count();
-        let well_formed = users == 1 && !parts.iter().any(stray);
-        well_formed.then_some(Self(parts)).ok_or(BadKeyTemplate)
+        let template = Self(parts);
+        if !template.sets_the_pool_off() {
+            return Err(BadKeyTemplate::PoolNotSetOff);
+        }
+        Ok(template)
     }
+}
+
+impl SortKeyTemplate {
+    /// The key for this user.
+    pub fn expand(&self, event: &PostConfirmation) -> String {
+        self.expand_for(&event.user_pool_id, &event.user_name)
+    }
+
+    pub(super) fn expand_for(&self, pool: &UserPoolId, user_name: &str) -> String {
+        expand(&self.0, pool, user_name)
+    }
+
+    /// This pool's sort key, if all of its users have the same.
+    pub(super) fn same_for_all(&self, pool: &UserPoolId) -> Option<String> {
+        let named = self.0.contains(&Part::UserName);
+        (!named).then(|| self.expand_for(pool, ""))
+    }
+}
+
+impl TryFrom<String> for SortKeyTemplate {
+    type Error = BadSortKeyTemplate;
+
+    fn try_from(template: String) -> Result<Self, Self::Error> {
+        let parts = parts(&template).filter(|parts| !parts.is_empty());
+        parts.map(Self).ok_or(BadSortKeyTemplate)
+    }
+}
+
+fn expand(parts: &[Part], pool: &UserPoolId, user_name: &str) -> String {
+    let parts = parts.iter().map(|part| match part {
+        Part::Text(text) => text,
+        Part::UserName => user_name,
+        Part::UserPoolId => pool.as_str(),
+    });
+    parts.collect()
+}
+
+/// The parts of a template; `None` if a brace is out of place, or a placeholder unknown.
+fn parts(template: &str) -> Option<Vec<Part>> {
+    let mut parts = Vec::new();
+    let mut rest = template;
+    while let Some((text, placeholder)) = rest.split_once('{') {
+        let (name, after) = placeholder.split_once('}')?;
+        parts.push(Part::Text(text.to_owned()));
+        parts.push(match name {
+            "userName" => Part::UserName,
+            "userPoolId" => Part::UserPoolId,
+            _ => return None,
+        });
+        rest = after;
+    }
+    parts.push(Part::Text(rest.to_owned()));
+    parts.retain(|part| *part != Part::Text(String::new()));
+    let stray = |part: &Part| matches!(part, Part::Text(text) if text.contains('}'));
+    (!parts.iter().any(stray)).then_some(parts)
 }
 
 /// The text is not a valid template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "must hold {{userName}} once, and may hold {{userPoolId}} and other text, such as \"USER#{{userName}}\""
-)]
-pub struct BadKeyTemplate;
+pub enum BadKeyTemplate {
+    /// Without a user's name, or with an unknown placeholder.
+    #[error(
+        "must hold {{userName}} once, and may hold {{userPoolId}} and other text, such as \"USER#{{userName}}\""
+    )]
+    Form,
+    /// A pool's id that may run into what is next to it.
+    #[error(
+        "must set {{userPoolId}} off, or users of two pools could have the same key: put a sign such as # between it and what follows, as in \"{{userPoolId}}#{{userName}}\", or after the name, \"{{userName}}#{{userPoolId}}\""
+    )]
+    PoolNotSetOff,
+}
+
+/// The text is not a valid template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be text, such as \"PROFILE\", and may hold {{userName}} and {{userPoolId}}")]
+pub struct BadSortKeyTemplate;

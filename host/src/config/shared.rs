@@ -10,6 +10,8 @@ use crate::event::UserPoolId;
 struct Keys<'a> {
     before: String,
     after: String,
+    /// The sort key, if it is the same for all of the pool's users.
+    sort: Option<String>,
     pool: &'a UserPoolId,
     shared: bool,
 }
@@ -26,6 +28,10 @@ pub fn shared_rows<'a>(
         tables.entry(table).or_default().push(Keys {
             before,
             after,
+            sort: config
+                .sort_equals
+                .as_ref()
+                .and_then(|sort| sort.same_for_all(pool)),
             pool,
             shared: config.shared,
         });
@@ -51,6 +57,7 @@ impl Keys<'_> {
     /// so that depends on what follows the name: any text may be in between.
     fn collides_with(&self, other: &Self) -> bool {
         let same_end = self.after.ends_with(&other.after) || other.after.ends_with(&self.after);
-        same_end && !(self.shared && other.shared)
+        let sorts_differ = self.sort.is_some() && other.sort.is_some() && self.sort != other.sort;
+        same_end && !sorts_differ && !(self.shared && other.shared)
     }
 }

@@ -200,6 +200,14 @@ impl<'de> Deserialize<'de> for Item {
     }
 }
 
+impl<'de> Deserialize<'de> for AttributeValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Tagged::deserialize(deserializer)?
+            .untag()
+            .map_err(D::Error::custom)
+    }
+}
+
 /// A value in DynamoDB's JSON.
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "UPPERCASE")]

@@ -65,6 +65,22 @@ impl Number {
         &self.text
     }
 
+    /// The number in the one form that equal numbers share, such as `125e-1` for `12.50`.
+    #[cfg(feature = "cli")]
+    pub(crate) fn canonical(&self) -> Self {
+        let Decimal {
+            negative,
+            exponent,
+            digits,
+        } = self.decimal();
+        let count = digits.checked_ilog10().map_or(0, |log| i64::from(log) + 1);
+        let sign = if negative { "-" } else { "" };
+        let exponent = if digits == 0 { 0 } else { exponent - count };
+        Self {
+            text: format!("{sign}{digits}e{exponent}").into(),
+        }
+    }
+
     /// The number's bytes as DynamoDB counts them: one, one for each two digits (paired
     /// from the decimal point), and one for a minus sign.
     pub(super) fn size(&self) -> usize {

@@ -14,9 +14,11 @@ use aws_sdk_dynamodb::types::{
 };
 use tokio::time::{Instant, timeout_at};
 
-use super::{BoxFuture, Existing, ItemStore, Put, StoreError};
+use super::{BoxFuture, Existing, ItemStore, Put, RefusedAttribute, StoreError};
 use crate::aws::{self, Limits, SdkConfig};
 use crate::config::{Table, WriteMode};
+#[cfg(feature = "cli")]
+use crate::item::Key;
 use crate::item::{AttributeValue, Item, Number};
 
 /// After this time, a retry is more likely to succeed.
@@ -123,12 +125,12 @@ impl super::ItemReader for DynamoDb {
         item: &'a Item,
         until: Instant,
     ) -> BoxFuture<'a, Option<Existing>> {
-        let key = item.attributes().get(&table.partition_key);
+        let key = item.key(&table.partition_key, table.sort_key.as_deref());
         let request = self
             .client(&table.region)
             .get_item()
             .table_name(table.name.as_str())
-            .set_key(key.map(|key| [(table.partition_key.clone(), sdk(key))].into()))
+            .set_key(key.map(|key| sdk_key(table, key)))
             .consistent_read(true);
         Box::pin(async move {
             let answer = timeout_at(until, request.send()).await;
@@ -144,23 +146,35 @@ impl super::ItemReader for DynamoDb {
     fn keys<'a>(
         &'a self,
         table: &'a Table,
-        after: Option<String>,
+        after: Option<Key>,
         limit: u16,
     ) -> BoxFuture<'a, super::Keys> {
-        let name = &table.partition_key;
-        let request = self
+        let mut request = self
             .client(&table.region)
             .scan()
             .table_name(table.name.as_str())
             .projection_expression("#key")
-            .expression_attribute_names("#key", name)
-            .set_exclusive_start_key(after.map(|key| [(name.clone(), Sdk::S(key))].into()))
+            .expression_attribute_names("#key", &table.partition_key)
+            .set_exclusive_start_key(after.map(|key| sdk_key(table, key)))
             .limit(limit.into())
             .consistent_read(true);
+        if let Some(sort_key) = &table.sort_key {
+            request = request
+                .projection_expression("#key, #sort")
+                .expression_attribute_names("#sort", sort_key);
+        }
         Box::pin(async move {
             let answer = request.send().await;
             let answer = answer.map_err(|error| failed("Scan", table, error))?;
-            let key = |item: &HashMap<String, Sdk>| item.get(name)?.as_s().ok().cloned();
+            let key = |item: &HashMap<String, Sdk>| {
+                Some(Key {
+                    partition: item.get(&table.partition_key)?.as_s().ok()?.clone(),
+                    sort: match &table.sort_key {
+                        Some(sort_key) => Some(own(item.get(sort_key)?)?),
+                        None => None,
+                    },
+                })
+            };
             Ok(super::Keys {
                 next: answer.last_evaluated_key().and_then(key),
                 keys: answer.items().iter().filter_map(key).collect(),
@@ -187,7 +201,31 @@ where
         let existing = there.map_or(Existing::Unknown, |there| Existing::compare(&there, item));
         return Ok(Put::AlreadyThere(existing));
     }
-    Err(failed("PutItem", table, error))
+    let mut failed = failed("PutItem", table, error);
+    if let StoreError::Refused {
+        attribute, message, ..
+    } = &mut failed
+    {
+        *attribute = refused_attribute(message, table, item).map(Box::new);
+    }
+    Err(failed)
+}
+
+/// The attribute that DynamoDB's text calls a key, as in `Type mismatch for key id` and
+/// `IndexKey: email`. Only for people: nothing depends on it.
+fn refused_attribute(message: &str, table: &Table, item: &Item) -> Option<RefusedAttribute> {
+    let keys = [Some(&table.partition_key), table.sort_key.as_ref()];
+    let names = keys.into_iter().flatten().chain(item.attributes().keys());
+    let is_named = |name: &&String| {
+        let mut after = message.match_indices("ey").filter_map(|(at, _)| {
+            let rest = message.get(at + 2..)?.trim_start_matches(':');
+            rest.strip_prefix(' ')?.strip_prefix(name.as_str())
+        });
+        after.any(|rest| !rest.starts_with(|c: char| c.is_alphanumeric()))
+    };
+    // Of `a` and `a b`, the longer.
+    let longest = names.filter(is_named).max_by_key(|name| name.len())?;
+    Some(RefusedAttribute::new(longest, item))
 }
 
 fn failed<E, R>(action: &'static str, table: &Table, error: SdkError<E, R>) -> StoreError
@@ -215,11 +253,17 @@ where
             region,
             code,
         },
-        "ItemCollectionSizeLimitExceededException" | "ValidationException" => StoreError::Refused {
-            table,
-            region,
-            code,
-        },
+        "ItemCollectionSizeLimitExceededException" | "ValidationException" => {
+            let service = error.as_service_error();
+            let message = service.and_then(|error| error.meta().message());
+            StoreError::Refused {
+                table,
+                region,
+                code,
+                attribute: None,
+                message: message.unwrap_or_default().into(),
+            }
+        }
         _ => StoreError::Unavailable(error.into()),
     }
 }
@@ -229,6 +273,14 @@ fn late(table: &Table) -> StoreError {
         table: table.name.to_string(),
         region: table.region.clone(),
     }
+}
+
+#[cfg(feature = "cli")]
+fn sdk_key(table: &Table, key: Key) -> HashMap<String, Sdk> {
+    let partition = (table.partition_key.clone(), Sdk::S(key.partition));
+    let sort = table.sort_key.clone().zip(key.sort);
+    let sort = sort.map(|(name, value)| (name, sdk(&value)));
+    [partition].into_iter().chain(sort).collect()
 }
 
 fn sdk(value: &AttributeValue) -> Sdk {

@@ -2,7 +2,8 @@
 //! SQLite.
 //!
 //! `sqlite3 poolhook.db 'select * from items'` shows one row per item, with its region,
-//! table, partition key and the item as DynamoDB's JSON.
+//! table, partition key, sort key (as DynamoDB's JSON; empty if the table has none) and the
+//! item as DynamoDB's JSON.
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -13,16 +14,17 @@ use tokio::time::Instant;
 
 use super::{BoxFuture, Existing, ItemReader, ItemStore, Keys, Put, StoreError};
 use crate::config::{Table, WriteMode};
-use crate::item::{AttributeValue, Item};
+use crate::item::{AttributeValue, Item, Key};
 
 const SCHEMA: &str = "
     create table if not exists items (
         region     text not null,
         table_name text not null,
         key        text not null,
+        sort       text not null default '',
         item       text not null,
         written_at text not null default (strftime('%Y-%m-%dT%H:%M:%fZ')),
-        primary key (region, table_name, key)
+        primary key (region, table_name, key, sort)
     ) strict";
 
 /// Tables in one file. Every table exists, empty, in every region.
@@ -51,6 +53,7 @@ impl Sqlite {
             .pragma_update(None, "journal_mode", "wal")
             .map_err(unavailable)?;
         connection.execute(SCHEMA, []).map_err(unavailable)?;
+        add_sort_keys(&connection).map_err(unavailable)?;
         Ok(Self(Mutex::new(connection)))
     }
 
@@ -58,6 +61,7 @@ impl Sqlite {
     pub fn open_existing(file: &Path) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(file, flags).map_err(unavailable)?;
+        add_sort_keys(&connection).map_err(unavailable)?;
         Ok(Self(Mutex::new(connection)))
     }
 
@@ -65,7 +69,10 @@ impl Sqlite {
     pub fn items(&self, table: &str) -> Result<Vec<StoredItem>, StoreError> {
         let connection = self.connection();
         let mut rows = connection
-            .prepare("select region, key, item from items where table_name = ? order by 1, 2")
+            .prepare(
+                "select region, key, item from items where table_name = ?
+                 order by region, key, sort",
+            )
             .map_err(unavailable)?;
         let item = |row: &rusqlite::Row<'_>| {
             Ok(StoredItem {
@@ -99,49 +106,57 @@ impl Sqlite {
         let json = serde_json::to_string(item).map_err(unavailable)?;
         let statement = match write {
             WriteMode::Create => {
-                "insert into items (region, table_name, key, item) values (?, ?, ?, ?)
+                "insert into items (region, table_name, key, sort, item) values (?, ?, ?, ?, ?)
                  on conflict do nothing"
             }
             WriteMode::Replace => {
-                "insert or replace into items (region, table_name, key, item) values (?, ?, ?, ?)"
+                "insert or replace into items (region, table_name, key, sort, item)
+                 values (?, ?, ?, ?, ?)"
             }
         };
-        let row = params![table.region, table.name.as_str(), key, json];
+        let sort = sort_column(key.sort.as_ref())?;
+        let row = params![table.region, table.name.as_str(), key.partition, sort, json];
         let connection = self.connection();
         let written = connection.execute(statement, row).map_err(unavailable)?;
         if written > 0 {
             return Ok(Put::Written);
         }
-        let there = there(&connection, table, key)?;
+        let there = there(&connection, table, &key)?;
         let existing = there.map_or(Existing::Unknown, |there| compare(&there, item));
         Ok(Put::AlreadyThere(existing))
     }
 
     fn compare_now(&self, table: &Table, item: &Item) -> Result<Option<Existing>, StoreError> {
-        let there = there(&self.connection(), table, key(table, item)?)?;
+        let there = there(&self.connection(), table, &key(table, item)?)?;
         Ok(there.map(|there| compare(&there, item)))
     }
 
-    fn keys_now(
-        &self,
-        table: &Table,
-        after: Option<String>,
-        limit: u16,
-    ) -> Result<Keys, StoreError> {
+    fn keys_now(&self, table: &Table, after: Option<Key>, limit: u16) -> Result<Keys, StoreError> {
         let connection = self.connection();
         let mut rows = connection
             .prepare(
-                "select key from items where region = ? and table_name = ? and key > ?
-                 order by key limit ?",
+                "select key, sort from items
+                 where region = ? and table_name = ? and (key, sort) > (?, ?)
+                 order by key, sort limit ?",
             )
             .map_err(unavailable)?;
         // No key is empty.
-        let after = after.unwrap_or_default();
-        let parameters = params![table.region, table.name.as_str(), after, limit];
-        let keys = rows
-            .query_map(parameters, |row| row.get(0))
+        let (after, after_sort) = match after {
+            Some(Key { partition, sort }) => (partition, sort_column(sort.as_ref())?),
+            None => Default::default(),
+        };
+        let parameters = params![table.region, table.name.as_str(), after, after_sort, limit];
+        let columns = rows
+            .query_map(parameters, |row| Ok((row.get(0)?, row.get(1)?)))
             .map_err(unavailable)?;
-        let keys: Vec<String> = keys.collect::<Result<_, _>>().map_err(unavailable)?;
+        let columns: Vec<(String, String)> =
+            columns.collect::<Result<_, _>>().map_err(unavailable)?;
+        let key = |(partition, sort): (String, String)| {
+            let sort = (!sort.is_empty()).then(|| serde_json::from_str(&sort));
+            let sort = sort.transpose().map_err(unavailable)?;
+            Ok(Key { partition, sort })
+        };
+        let keys: Vec<Key> = columns.into_iter().map(key).collect::<Result<_, _>>()?;
         let full = keys.len() == usize::from(limit);
         let next = keys.last().filter(|_| full).cloned();
         Ok(Keys { keys, next })
@@ -174,32 +189,59 @@ impl ItemReader for Sqlite {
         Box::pin(async move { self.compare_now(table, item) })
     }
 
-    fn keys<'a>(
-        &'a self,
-        table: &'a Table,
-        after: Option<String>,
-        limit: u16,
-    ) -> BoxFuture<'a, Keys> {
+    fn keys<'a>(&'a self, table: &'a Table, after: Option<Key>, limit: u16) -> BoxFuture<'a, Keys> {
         Box::pin(async move { self.keys_now(table, after, limit) })
     }
 }
 
-fn key<'a>(table: &Table, item: &'a Item) -> Result<&'a str, StoreError> {
-    match item.attributes().get(&table.partition_key) {
-        Some(AttributeValue::S(key)) => Ok(key),
-        _ => Err(StoreError::Refused {
-            table: table.name.to_string(),
-            region: table.region.clone(),
-            code: "ValidationException".to_owned(),
-        }),
-    }
+fn key(table: &Table, item: &Item) -> Result<Key, StoreError> {
+    let key = item.key(&table.partition_key, table.sort_key.as_deref());
+    key.ok_or_else(|| StoreError::Refused {
+        table: table.name.to_string(),
+        region: table.region.clone(),
+        code: "ValidationException".to_owned(),
+        attribute: None,
+        message: "the item does not have the table's key".into(),
+    })
 }
 
-fn there(connection: &Connection, table: &Table, key: &str) -> Result<Option<String>, StoreError> {
+/// The column `sort`: DynamoDB's JSON, with one form for each number.
+fn sort_column(sort: Option<&AttributeValue>) -> Result<String, StoreError> {
+    let json = match sort {
+        None => return Ok(String::new()),
+        Some(AttributeValue::N(number)) => {
+            serde_json::to_string(&AttributeValue::N(number.canonical()))
+        }
+        Some(sort) => serde_json::to_string(sort),
+    };
+    json.map_err(unavailable)
+}
+
+/// Gives a file that was made before there were sort keys the column for them.
+fn add_sort_keys(connection: &Connection) -> rusqlite::Result<()> {
+    let has_items = connection.table_exists(None, "items")?;
+    if !has_items || connection.column_exists(None, "items", "sort")? {
+        return Ok(());
+    }
+    connection.execute_batch(&format!(
+        "begin immediate;
+         alter table items rename to items_without_sort;
+         {SCHEMA};
+         insert into items (region, table_name, key, item, written_at)
+             select region, table_name, key, item, written_at from items_without_sort;
+         drop table items_without_sort;
+         commit"
+    ))
+}
+
+fn there(connection: &Connection, table: &Table, key: &Key) -> Result<Option<String>, StoreError> {
+    let sort = sort_column(key.sort.as_ref())?;
     connection
-        .prepare("select item from items where region = ? and table_name = ? and key = ?")
+        .prepare(
+            "select item from items where region = ? and table_name = ? and key = ? and sort = ?",
+        )
         .and_then(|mut rows| {
-            let parameters = params![table.region, table.name.as_str(), key];
+            let parameters = params![table.region, table.name.as_str(), key.partition, sort];
             rows.query_row(parameters, |row| row.get(0)).optional()
         })
         .map_err(unavailable)

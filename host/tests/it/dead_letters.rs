@@ -1,14 +1,19 @@
 //! Events that cannot be written are dead-lettered, shown, replayed and purged.
 
 use std::fs;
+use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use poolhook::blobs::dir::Dir;
+use poolhook::dead_letters::DeadLetters;
 use serde_json::{Value, json};
 
 use crate::aws_fixtures::mapper;
 use crate::bootstrap::{Lambda, create_table};
 use crate::servers;
-use crate::support::{OTHER_POOL, POOL, Serve, TestFolder, event, http};
+use crate::support::{OTHER_POOL, POOL, Serve, TestFolder, event, handle, http};
 
 /// Invokes the function. Returns the failure's name, or `None`.
 fn invoke(serve: &Serve, raw: &[u8]) -> Option<String> {
@@ -55,13 +60,11 @@ fn events_that_cannot_be_written_are_dead_lettered_and_replayed() {
         let rejected = invoke(&serve, &other);
         assert_eq!(rejected.as_deref(), Some("Plugin.NotReleased"));
     }
-    // No config names this pool, and the last one is not a valid event.
+    // No config names this pool.
     let unknown = String::from_utf8(raw.clone()).unwrap();
     let unknown = unknown.replace(POOL, "eu-west-1_Nobody");
     let rejected = invoke(&serve, unknown.as_bytes());
     assert_eq!(rejected.as_deref(), Some("Config.UnknownPool"));
-    let rejected = invoke(&serve, b"{}");
-    assert_eq!(rejected.as_deref(), Some("Event.MissingField"));
     let log = serve.log();
     assert_eq!(
         log.matches(r#""outcome":"dead-lettered""#).count(),
@@ -124,6 +127,93 @@ fn events_that_cannot_be_written_are_dead_lettered_and_replayed() {
     let (_, _, err) = run(&folder, &[&purge[..], &["--yes"]].concat());
     assert!(err.contains("1 deleted"), "{err}");
     assert!(listed(&folder).is_empty());
+}
+
+/// They are stored as they came, under their pool if that can be read.
+#[test]
+fn events_that_cannot_be_read_are_dead_lettered() {
+    let folder = TestFolder::new(&[(POOL, "table = 'User'")]);
+    let blobs = Dir::create(folder.path().join("poolhook.blobs")).unwrap();
+    let dead_letters = DeadLetters::new(Arc::new(blobs));
+    let host = folder.host().with_dead_letters(dead_letters);
+    let good = String::from_utf8(event("confirm-sign-up")).unwrap();
+    let name = good.split("\"userName\": ").nth(1).unwrap();
+    let name = name.split('\n').next().unwrap();
+    let half = good.replace(name, r#""hana \ud83d","#);
+    let nameless = good.replace(name, "null,");
+    let mut broken = good.clone().into_bytes();
+    let at = good.find("example").unwrap();
+    broken[at] = 0xff;
+    let cases: [(&[u8], &str, &str); 8] = [
+        (b"{}", "Event.MissingField", "unreadable"),
+        (b"[]", "Event.Malformed", "unreadable"),
+        (b"", "Event.NotJson", "unreadable"),
+        (b"{\"userPoolId\": ", "Event.NotJson", "unreadable"),
+        (b"\xff\xfe\0", "Event.NotJson", "unreadable"),
+        (&broken, "Event.NotJson", POOL),
+        (half.as_bytes(), "Event.NotJson", POOL),
+        (nameless.as_bytes(), "Event.MissingField", POOL),
+    ];
+    for (raw, error, _) in cases {
+        // Cognito's second attempt adds to the first one's dead letter.
+        for _ in 0..2 {
+            let report = handle(&host, raw);
+            assert_eq!(report.answer().unwrap_err().name(), error, "{raw:?}");
+            assert_eq!(report.outcome_name(), "dead-lettered");
+        }
+    }
+    let letters = listed(&folder);
+    assert_eq!(letters.len(), cases.len(), "{letters:?}");
+    for (raw, error, under) in cases {
+        let raw = BASE64.encode(raw);
+        let shown = letters.iter().find_map(|letter| {
+            let key = letter["key"].as_str().unwrap();
+            let (_, shown, _) = run(&folder, &["dead-letters", "show", key]);
+            let shown: Value = serde_json::from_str(&shown).unwrap();
+            (shown["eventBase64"] == raw.as_str()).then_some((letter, shown))
+        });
+        let (letter, shown) = shown.unwrap();
+        let key = letter["key"].as_str().unwrap();
+        assert!(
+            key.starts_with(&format!("dead-letters/{under}/20")),
+            "{key}"
+        );
+        assert_eq!(letter["errorType"], error);
+        assert_eq!(
+            (&letter["class"], &letter["attempts"]),
+            (&"event".into(), &2.into())
+        );
+        assert_eq!(shown["event"], Value::Null);
+    }
+
+    let (code, _, err) = run(&folder, &["dead-letters", "replay"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(err.contains("0 replayed, 0 left"), "{err}");
+    assert!(
+        err.contains("8 passed over: their events cannot be read"),
+        "{err}"
+    );
+    assert_eq!(listed(&folder).len(), cases.len());
+    let purge = ["dead-letters", "purge", "--class", "event", "--yes"];
+    let (_, _, err) = run(&folder, &purge);
+    assert!(err.contains("8 deleted"), "{err}");
+    assert!(listed(&folder).is_empty());
+}
+
+/// A replay that fails is an attempt, too.
+#[test]
+fn a_failed_replay_adds_its_attempt() {
+    let folder = TestFolder::new(&[(POOL, "table = 'User'\nplugin = 'acme'")]);
+    let serve = folder.serve(&[], &[]);
+    assert_eq!(invoke(&serve, &event("confirm-sign-up")), None);
+    drop(serve);
+    for attempts in 2..=3 {
+        let (code, _, err) = run(&folder, &["dead-letters", "replay"]);
+        assert_eq!(code, Some(1), "{err}");
+        assert_eq!(listed(&folder)[0]["attempts"], attempts, "{err}");
+    }
+    let (_, _, err) = run(&folder, &["dead-letters", "replay", "--dry-run"]);
+    assert_eq!(listed(&folder)[0]["attempts"], 3, "{err}");
 }
 
 #[test]

@@ -21,9 +21,13 @@ use serde_json::Value;
 use crate::random::{from_env, noise};
 use crate::support::{OTHER_POOL, POOL, block_on, event, event_names, files, tests};
 
-/// Calls `target` with one seed's random choices after another.
-fn fuzz(mut target: impl FnMut(&mut Unstructured<'_>) -> Result<()>) {
+fn fuzz(target: impl FnMut(&mut Unstructured<'_>) -> Result<()>) {
     let time = Duration::from_secs(from_env("POOLHOOK_FUZZ_SECONDS", 2));
+    fuzz_for(time, target);
+}
+
+/// Calls `target` with one seed's random choices after another.
+fn fuzz_for(time: Duration, mut target: impl FnMut(&mut Unstructured<'_>) -> Result<()>) {
     let (began, first) = (Instant::now(), from_env("POOLHOOK_SEED", 1));
     let mut seed = first;
     while began.elapsed() < time {
@@ -345,6 +349,81 @@ fn keys_and_templates() {
         }
         Ok(())
     });
+}
+
+/// A key belongs to one user name of one pool, whatever both contain: to one name of a pool
+/// under any template, and to one pool under a template with its id.
+#[test]
+fn no_two_users_have_one_key() {
+    // Of these, one begins or ends with another.
+    let ids = [
+        "eu-west-1_Ab",
+        "eu-west-1_AbC",
+        "eu-west-1_AbCx",
+        "eu-1_A",
+        "a-eu-1_A",
+        "eu-1_Aeu",
+        "1_A",
+        "a_1",
+        "1_a_1",
+    ];
+    let pools: Vec<_> = ids
+        .iter()
+        .filter_map(|id| UserPoolId::parse(id).ok())
+        .collect();
+    let texts = [
+        "",
+        "#",
+        ":",
+        "-",
+        "_",
+        "C",
+        "Cx",
+        "x",
+        "a-",
+        "eu",
+        "1_A",
+        "{userPoolId}",
+        "{userName}",
+        "é",
+        "名",
+        "\u{202e}",
+        "\0",
+        " ",
+    ];
+    let mut accepted = 0;
+    fuzz_for(Duration::from_secs(2), |dice| {
+        let mut some = |least, most| -> Result<String> {
+            let parts = (0..dice.int_in_range(least..=most)?).map(|_| dice.choose(&texts).copied());
+            parts.collect()
+        };
+        let text = some(0, 3)? + "{userName}" + &some(0, 3)?;
+        let name = some(1, 4)? + "x";
+        let Ok(template) = KeyTemplate::try_from(text.clone()) else {
+            return Ok(());
+        };
+        accepted += 1;
+        let mut event = PostConfirmation::parse(&event("confirm-sign-up")).unwrap();
+        for pool in &pools {
+            event.user_pool_id = pool.clone();
+            event.user_name = name.clone();
+            let key = template.expand(&event);
+            for other in &pools {
+                if pool == other {
+                    // The name is what is between the two fixed texts, so it is the only one.
+                    event.user_name = name.clone() + "x";
+                    assert_ne!(template.expand(&event), key, "{text}");
+                } else if template.names_the_pool() {
+                    assert!(
+                        !template.could_make(&key, other),
+                        "{text}: {key} of {pool} and {other}"
+                    );
+                }
+            }
+        }
+        Ok(())
+    });
+    assert!(accepted > 100, "{accepted} templates were accepted");
 }
 
 /// Components with some bytes changed: the child answers, whatever they are.

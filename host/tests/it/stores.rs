@@ -13,7 +13,7 @@ use aws_sdk_dynamodb::types::{
     ScalarAttributeType,
 };
 use poolhook::config::{Table, TableName, WriteMode};
-use poolhook::item::{AttributeValue, Item, ItemError, MAX_ITEM_BYTES, Number};
+use poolhook::item::{AttributeValue, Item, ItemError, Key, MAX_ITEM_BYTES, Number};
 use poolhook::store::dynamodb::DynamoDb;
 use poolhook::store::sqlite::Sqlite;
 use poolhook::store::{Existing, ItemReader, ItemStore as _, Put};
@@ -36,6 +36,9 @@ fn sqlite_conforms() {
             .collect()
     };
     block_on(conforms(&store, &[TOKYO, VIRGINIA], true, items));
+    for (name, _, keys) in sort_keys() {
+        block_on(sorts(&store, true, &sorted_table(name), keys));
+    }
 }
 
 #[test]
@@ -77,6 +80,17 @@ async fn dynamodb_conforms(url: &str, regions: &[&str], tells: bool) {
     };
     create_table(url, &other_key).await;
     assert_eq!(failure(&table(VIRGINIA, "Other")).await, "Store.Refused");
+    for (name, kind, mut keys) in sort_keys() {
+        let table = sorted_table(name);
+        if tells {
+            // To ministack, 1250 and 1.250e3 are two keys.
+            keys[2] = keys[1].clone();
+        }
+        create_sorted_table(url, &table, kind).await;
+        sorts(&store, tells, &table, keys).await;
+        // Neither do rows without the sort key fit, nor scans that begin after one.
+        assert_eq!(failure(&table).await, "Store.Refused");
+    }
 }
 
 /// The contract of [`ItemStore`]. `tells` is whether the store returns an existing item. `items`
@@ -158,8 +172,132 @@ async fn reads(store: &impl ItemReader, user: &Table, customer: &Table, ada: &It
                 break;
             }
         }
-        keys.sort();
-        assert_eq!(keys, ["ada", "名前 é 🦀"], "{limit} at a time");
+        let mut keys: Vec<_> = keys
+            .into_iter()
+            .map(|key| (key.partition, key.sort))
+            .collect();
+        keys.sort_by(|one, other| one.0.cmp(&other.0));
+        let expected = ["ada", "名前 é 🦀"].map(|key| (key.to_owned(), None));
+        assert_eq!(keys, expected, "{limit} at a time");
+    }
+}
+
+/// The contract of both traits with a table that has a sort key, which is empty. The three
+/// values are sort keys of one type; the last is the second, in another form if it has one.
+async fn sorts(store: &impl ItemReader, tells: bool, table: &Table, sorts: [AttributeValue; 3]) {
+    let there = |existing| Put::AlreadyThere(if tells { existing } else { Existing::Unknown });
+    let put = async |item: &Item, write| store.put(table, item, write, soon()).await.unwrap();
+    let [one, two, again] = sorts;
+    let row = |user: &str, sort: &AttributeValue, age| {
+        item([
+            ("id", text(user)),
+            ("SK", sort.clone()),
+            ("age", number(age)),
+        ])
+    };
+    for user in ["ada", "bob", "eve"] {
+        let (first, second) = (row(user, &one, "1"), row(user, &two, "2"));
+        assert_eq!(put(&first, WriteMode::Create).await, Put::Written);
+        assert_eq!(
+            put(&second, WriteMode::Create).await,
+            Put::Written,
+            "{user}"
+        );
+        assert_eq!(put(&second, WriteMode::Create).await, there(Existing::Same));
+        let differing = Existing::Different(vec!["age".to_owned()]);
+        let third = row(user, &again, "3");
+        assert_eq!(
+            put(&third, WriteMode::Create).await,
+            there(differing.clone())
+        );
+        let compare = async |item: &Item| store.compare(table, item, soon()).await.unwrap();
+        assert_eq!(compare(&first).await, Some(Existing::Same));
+        assert_eq!(compare(&third).await, Some(differing));
+        assert_eq!(put(&third, WriteMode::Replace).await, Put::Written);
+        assert_eq!(compare(&first).await, Some(Existing::Same), "another row");
+        assert_eq!(compare(&third).await, Some(Existing::Same));
+    }
+    let nobody = row("nobody", &one, "1");
+    assert_eq!(store.compare(table, &nobody, soon()).await.unwrap(), None);
+    for limit in [1, 2, 4, 50] {
+        let (mut rows, mut after) = (Vec::new(), None);
+        loop {
+            let page = store.keys(table, after, limit).await.unwrap();
+            rows.extend(page.keys);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(rows.len(), 6, "{limit} at a time");
+        for user in ["ada", "bob", "eve"] {
+            let of = |sort: &AttributeValue| {
+                let is = |key: &&Key| {
+                    key.partition == user && key.sort.as_ref().is_some_and(|key| key.is_same(sort))
+                };
+                rows.iter().filter(is).count()
+            };
+            assert_eq!((of(&one), of(&two)), (1, 1), "{limit} at a time");
+        }
+    }
+}
+
+/// Three sort keys of each type that a table can have, as [`sorts`] needs them.
+fn sort_keys() -> [(&'static str, ScalarAttributeType, [AttributeValue; 3]); 3] {
+    let bytes = |bytes: &[u8]| AttributeValue::B(bytes.to_vec());
+    [
+        (
+            "Texts",
+            ScalarAttributeType::S,
+            [
+                text("ORDER#1"),
+                text("PROFILE \u{1f980}\"'"),
+                text("PROFILE \u{1f980}\"'"),
+            ],
+        ),
+        (
+            "Numbers",
+            ScalarAttributeType::N,
+            [number("-0.5"), number("1250"), number("1.250e3")],
+        ),
+        (
+            "Bytes",
+            ScalarAttributeType::B,
+            [bytes(b"\0"), bytes(b"\xff\0"), bytes(b"\xff\0")],
+        ),
+    ]
+}
+
+fn sorted_table(name: &str) -> Table {
+    Table {
+        sort_key: Some("SK".to_owned()),
+        ..table(VIRGINIA, name)
+    }
+}
+
+/// A file that was made before there were sort keys still has its items.
+#[test]
+fn sqlite_reads_files_without_sort_keys() {
+    let folder = TestFolder::with_sample_pools();
+    let old = rusqlite::Connection::open(folder.store()).unwrap();
+    old.execute_batch(
+        "create table items (
+             region text not null, table_name text not null, key text not null,
+             item text not null, written_at text not null default '2026',
+             primary key (region, table_name, key)) strict;
+         insert into items (region, table_name, key, item)
+             values ('us-east-1', 'User', 'ada', '{\"id\":{\"S\":\"ada\"}}')",
+    )
+    .unwrap();
+    drop(old);
+    for _ in ["migrates", "again"] {
+        let store = Sqlite::open(&folder.store()).unwrap();
+        let ada = item([("id", text("ada"))]);
+        let user = table(VIRGINIA, "User");
+        let there = block_on(store.compare(&user, &ada, soon())).unwrap();
+        assert_eq!(there, Some(Existing::Same));
+        let store = Sqlite::open_existing(&folder.store()).unwrap();
+        assert_eq!(store.items("User").unwrap().len(), 1);
     }
 }
 
@@ -432,25 +570,30 @@ pub(crate) async fn items(url: &str, table: &Table) -> Vec<Value> {
         .collect()
 }
 
+/// Creates a table, with a sort key of type S if it has one.
 pub(crate) async fn create_table(url: &str, table: &Table) {
-    let Table {
-        region,
-        name,
-        partition_key,
-    } = table;
-    let attribute = AttributeDefinition::builder()
-        .attribute_name(partition_key)
-        .attribute_type(ScalarAttributeType::S);
-    let key = KeySchemaElement::builder()
-        .attribute_name(partition_key)
-        .key_type(KeyType::Hash);
-    let create = client(url, region)
+    create_sorted_table(url, table, ScalarAttributeType::S).await;
+}
+
+async fn create_sorted_table(url: &str, table: &Table, sort: ScalarAttributeType) {
+    let Table { region, name, .. } = table;
+    let mut create = client(url, region)
         .await
         .create_table()
         .table_name(name.as_str())
-        .attribute_definitions(attribute.build().unwrap())
-        .key_schema(key.build().unwrap())
         .billing_mode(BillingMode::PayPerRequest);
+    let partition = (&table.partition_key, KeyType::Hash, ScalarAttributeType::S);
+    let sort = table
+        .sort_key
+        .as_ref()
+        .map(|key| (key, KeyType::Range, sort));
+    for (key, role, kind) in [Some(partition), sort].into_iter().flatten() {
+        let attribute = AttributeDefinition::builder().attribute_name(key);
+        let element = KeySchemaElement::builder().attribute_name(key);
+        create = create
+            .attribute_definitions(attribute.attribute_type(kind).build().unwrap())
+            .key_schema(element.key_type(role).build().unwrap());
+    }
     create.send().await.unwrap();
     // dynalite creates it in the background.
     let client = client(url, region).await;
@@ -482,6 +625,7 @@ pub(crate) fn table(region: &str, name: &str) -> Table {
         region: region.to_owned(),
         name: TableName::try_from(name.to_owned()).unwrap(),
         partition_key: "id".to_owned(),
+        sort_key: None,
     }
 }
 

@@ -78,7 +78,7 @@ async fn replay_all(
                     let body = json!({ "deadLetter": key, "message": error.to_string() });
                     println!("{}", log::line(Level::Error, &body));
                 }
-                Replayed::Gone | Replayed::PassedOver => {}
+                Replayed::Unreadable | Replayed::Gone | Replayed::PassedOver => {}
             }
         }
         rounds.save().await?;

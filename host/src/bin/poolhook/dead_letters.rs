@@ -60,6 +60,8 @@ pub(super) struct Selection {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum ClassName {
+    /// The event cannot be read.
+    Event,
     /// The platform engineer must fix it.
     Config,
     /// The tenant must fix it.
@@ -90,6 +92,7 @@ impl Selection {
     fn filter(&self) -> Filter {
         Filter {
             class: self.class.map(|class| match class {
+                ClassName::Event => Class::Event,
                 ClassName::Config => Class::Config,
                 ClassName::Plugin => Class::Plugin,
                 ClassName::Store => Class::Store,

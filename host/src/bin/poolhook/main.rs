@@ -9,6 +9,7 @@ mod backfill;
 mod config;
 mod dead_letters;
 mod difference;
+mod explain;
 mod items;
 mod options;
 mod out;

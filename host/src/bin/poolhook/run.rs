@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
-use poolhook::host::{Failure, Host, Outcome, Skip};
-use poolhook::plugin::PluginError;
+use poolhook::host::{Host, Outcome, Skip};
 use poolhook::report::Report;
 use poolhook::store::{Existing, ItemStore};
 use poolhook::text::shown;
 use serde_json::json;
 
 use crate::Exit;
+use crate::explain;
 use crate::options::{Config, Items, PluginChoice, block_on, warn_of_shared_rows};
 use crate::out::{self, say};
 use crate::walk::Look;
@@ -128,9 +128,9 @@ fn print(file: &str, store: &str, dry_run: bool, report: &Report) -> io::Result<
         }
         Ok(Outcome::Written) => say!("{file}: written to {table} in {store}{}", cost(report)),
         Ok(Outcome::AlreadyThere(existing)) => {
-            let differs = differs(existing);
+            let differs = how_it_differs(existing);
             say!(
-                "{file}: already there: {table} in {store} already has an item with this key{differs}"
+                "{file}: already there{differs}: {table} in {store} already has an item with this key"
             );
         }
         Ok(Outcome::Skipped(Skip::TriggerSource)) => {
@@ -140,20 +140,20 @@ fn print(file: &str, store: &str, dry_run: bool, report: &Report) -> io::Result<
             say!("{file}: skipped by the plugin: {}", shown(reason));
         }
         Err(failure) => say!(
-            "{file}: {}: {}{}",
+            "{file}: {}: {}",
             failure.name(),
-            failure.text(),
-            own_words(failure)
+            explain::failure(failure, report)
         ),
     }
     Ok(())
 }
 
 /// Describes the item that is there already, to append to a message.
-pub(crate) fn differs(existing: &Existing) -> String {
+fn how_it_differs(existing: &Existing) -> String {
     match existing {
         Existing::Same => ", identical".to_owned(),
-        Existing::Different(names) => format!(", which differs in {}", shown(&names.join(", "))),
+        Existing::Different(names) => format!(", differing in {}", shown(&names.join(", "))),
+        Existing::OtherTime => ", identical but for the time of receipt".to_owned(),
         Existing::Unknown => String::new(),
     }
 }
@@ -169,15 +169,6 @@ fn cost(report: &Report) -> String {
     format!(" (plugin {plugin}: {micros} us, {} fuel)", trace.fuel)
 }
 
-/// The plugin's message on a refusal. The host's own texts leave it out: it may
-/// hold personal data.
-pub(crate) fn own_words(failure: &Failure) -> String {
-    match failure {
-        Failure::Plugin(PluginError::Refused { message }) => format!(": {}", shown(message)),
-        _ => String::new(),
-    }
-}
-
 fn print_json(file: &str, store: &str, dry_run: bool, report: &Report) -> io::Result<()> {
     let trace = &report.trace;
     let reason = match &report.outcome {
@@ -186,7 +177,7 @@ fn print_json(file: &str, store: &str, dry_run: bool, report: &Report) -> io::Re
         _ => None,
     };
     let error = report.outcome.as_ref().err().map(|failure| {
-        let message = failure.text() + &own_words(failure);
+        let message = explain::failure(failure, report);
         json!({ "errorType": failure.name(), "errorMessage": message })
     });
     let differing = match &report.outcome {

@@ -9,6 +9,7 @@ use poolhook::item::{Item, ItemError};
 use poolhook::plugin::{LogLine, Mapping, Plugin, PluginError};
 use serde_json::{Map, Value, json};
 
+use crate::explain;
 use crate::options::bytes;
 
 /// The time at which every case's and every example's event is received:
@@ -62,7 +63,7 @@ impl Trial {
             limits: limits.clone(),
         };
         Self {
-            answer: answer(run.mapping, check),
+            answer: answer(run.mapping, check, &run.log),
             cost,
             log: run.log,
         }
@@ -109,19 +110,20 @@ impl Trial {
 fn answer(
     mapping: Result<Mapping, PluginError>,
     check: impl FnOnce(&Item) -> Result<(), ItemError>,
+    log: &[LogLine],
 ) -> Answer {
     let checked = |item: Item| check(&item).map(|()| item);
     match mapping {
         Ok(Mapping::Put(fields)) => match fields.into_item().and_then(checked) {
             Ok(item) => Answer::Item(item),
-            Err(error) => Answer::Failed(error.name(), error.to_string()),
+            Err(error) => Answer::Failed(error.name(), explain::item(&error)),
         },
         Ok(Mapping::Skip(reason)) => Answer::Skip(reason),
         Err(error) => {
             let name = error.name();
             let text = match error {
                 PluginError::Refused { message } => message,
-                error => error.to_string(),
+                error => explain::plugin(&error, log),
             };
             Answer::Failed(name, text)
         }

@@ -23,7 +23,7 @@ pub(crate) enum Kind {
     IsRefused,
     /// Is in a pool that no config names.
     IsUnknown,
-    /// Comes in an invalid event.
+    /// Comes in an event that cannot be read.
     IsMalformed,
 }
 
@@ -60,6 +60,20 @@ pub(crate) struct Pool {
 /// The published plugin traps on users whose name begins with an x.
 pub(crate) const REFUSES_X: &str = "(if (i32.eq (i32.const 120)
     (i32.load8_u (i32.load offset=28 (local.get $arguments)))) (then unreachable))";
+
+/// Breaks the event's text. Half a character in an attribute that no mapping uses breaks no
+/// sign-up.
+fn broken(kind: Kind, number: usize, event: String) -> String {
+    match (kind, number % 3) {
+        (Kind::IsMalformed, 0) => event.replace(r#""userName":"""#, r#""userName":"\ud83d""#),
+        (Kind::IsMalformed, 1) => event.trim_end_matches('}').to_owned(),
+        (Kind::SignsUp, 0) => event.replace(
+            r#""email_verified":"true""#,
+            r#""email_verified":"true","nickname":"Hana \ud83d""#,
+        ),
+        _ => event,
+    }
+}
 
 /// A person, and the person's event.
 #[derive(Clone, Debug)]
@@ -119,6 +133,7 @@ impl Person {
             "request": { "userAttributes": attributes },
             "response": {},
         });
+        let event = broken(kind, number, event.to_string());
         let row = match (kind, pool) {
             (Kind::SignsUp, 0 | 1) => Some(json!({ "id": { "S": name }, "email": { "S": email } })),
             (Kind::SignsUp, _) => Some(json!({ "id": { "S": name }, "shape": { "S": "one" } })),
@@ -132,7 +147,7 @@ impl Person {
             kind,
             name,
             table,
-            event: event.to_string(),
+            event,
             row,
             chance,
         }

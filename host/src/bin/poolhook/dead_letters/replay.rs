@@ -11,15 +11,16 @@ use poolhook::dead_letters::DeadLetters;
 use poolhook::host::{Host, Outcome};
 use poolhook::replay::{ReplayOptions, Replayed, replay};
 use poolhook::report::Report;
-use poolhook::store::ItemStore;
+use poolhook::store::{Existing, ItemStore};
+use poolhook::text::shown;
 use serde_json::{Value, json};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Selection;
 use crate::Exit;
+use crate::explain;
 use crate::options::{Config, Items, PluginChoice, block_on};
 use crate::out::{self, say};
-use crate::run::{differs, own_words};
 use crate::walk::Look;
 
 /// Write the events that could not be written.
@@ -102,13 +103,14 @@ impl Options {
         );
         let mut pace = interval(Duration::from_secs(1) / self.rate);
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut done, mut stay) = (0, 0);
+        let (mut done, mut stay, mut unreadable) = (0, 0, 0);
         for key in keys {
             let turn = async { _ = pace.tick().await };
             let replayed = replay(host, letters, &key, filter, how, turn).await;
             match &replayed {
                 Replayed::Done(_) => done += 1,
                 Replayed::Stays(_) | Replayed::Failed(_) => stay += 1,
+                Replayed::Unreadable => unreadable += 1,
                 Replayed::Gone | Replayed::PassedOver => {}
             }
             progress.suspend(|| self.print(&key, &replayed))?;
@@ -121,6 +123,11 @@ impl Options {
             "replayed"
         };
         say!("{done} {did}, {stay} left; store: {}", self.items.name());
+        if unreadable > 0 {
+            say!(
+                "{unreadable} passed over: their events cannot be read. `poolhook dead-letters show` shows them, `purge` deletes them"
+            );
+        }
         Ok(Exit::of(stay == 0))
     }
 
@@ -160,7 +167,9 @@ impl Options {
                 say!("{key}: {error}");
                 Ok(())
             }
-            Replayed::Done(_) | Replayed::Gone | Replayed::PassedOver => Ok(()),
+            Replayed::Done(_) | Replayed::Unreadable | Replayed::Gone | Replayed::PassedOver => {
+                Ok(())
+            }
         }
     }
 }
@@ -169,12 +178,17 @@ impl Options {
 fn why(report: &Report) -> String {
     match &report.outcome {
         Err(failure) => {
-            let (name, text) = (failure.name(), failure.text());
-            format!("{name}: {text}{}", own_words(failure))
+            let (name, text) = (failure.name(), explain::failure(failure, report));
+            format!("{name}: {text}")
         }
-        Ok(Outcome::AlreadyThere(existing)) => {
-            format!("a different item has its key{}", differs(existing))
+        Ok(Outcome::AlreadyThere(Existing::Different(names))) => {
+            let names = names.join(", ");
+            format!(
+                "a different item has its key, which differs in {}",
+                shown(&names)
+            )
         }
+        Ok(Outcome::AlreadyThere(_)) => "a different item has its key".to_owned(),
         Ok(_) => report.outcome_name().to_owned(),
     }
 }
@@ -187,10 +201,10 @@ fn as_json(key: &Key, replayed: &Replayed) -> Option<Value> {
             let error = json!({ "errorMessage": error.to_string() });
             return Some(json!({ "key": key.as_str(), "stays": true, "error": error }));
         }
-        Replayed::Gone | Replayed::PassedOver => return None,
+        Replayed::Unreadable | Replayed::Gone | Replayed::PassedOver => return None,
     };
     let error = report.outcome.as_ref().err().map(|failure| {
-        let message = failure.text() + &own_words(failure);
+        let message = explain::failure(failure, report);
         json!({ "errorType": failure.name(), "errorMessage": message })
     });
     Some(json!({

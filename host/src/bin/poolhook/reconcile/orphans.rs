@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use poolhook::config::PoolConfig;
 use poolhook::event::{PostConfirmation, UserPoolId};
+use poolhook::item::{AttributeValue, Key};
 use poolhook::store::ItemReader;
 use serde_json::json;
 
@@ -43,7 +44,7 @@ impl Orphans {
         if orphans.why_not.is_none() {
             let mut rows = Vec::new();
             let scan = orphans.scan(users, store, |key| {
-                rows.push(orphans.hasher.hash_one(key));
+                rows.push(orphans.hasher.hash_one(&key.partition));
                 Ok(())
             });
             scan.await?;
@@ -54,8 +55,14 @@ impl Orphans {
         Ok(orphans)
     }
 
-    /// Why a row without a user might belong to another pool; `None` if it cannot.
+    /// Why a row without a user might not be one that this pool's plugin writes; `None` if
+    /// it is.
     async fn why_not_here(&self, users: &Users) -> anyhow::Result<Option<&'static str>> {
+        if self.config.table.sort_key.is_some() && self.config.sort_equals.is_none() {
+            return Ok(Some(
+                "the plugin chooses the sort key, so other rows may have any. Set key.sort.equals",
+            ));
+        }
         if self.config.key_equals.names_the_pool() {
             return Ok(None);
         }
@@ -104,14 +111,21 @@ impl Orphans {
         if self.count().unwrap_or_default() == 0 {
             return Ok(());
         }
-        let print = |key: &str| {
-            let at = self.rows.binary_search(&self.hasher.hash_one(key));
+        let print = |key: &Key| {
+            let at = self
+                .rows
+                .binary_search(&self.hasher.hash_one(&key.partition));
             let has_user = at.ok().and_then(|at| self.has_user.get(at));
             // A row that was written after the first read was not checked.
             if has_user != Some(&false) {
                 return Ok(());
             }
-            out::json(json!({ "key": key, "outcome": "orphaned" }))
+            out::json(match &key.sort {
+                Some(AttributeValue::S(sort)) => {
+                    json!({ "key": key.partition, "sort": sort, "outcome": "orphaned" })
+                }
+                _ => json!({ "key": key.partition, "outcome": "orphaned" }),
+            })
         };
         self.scan(users, store, print).await
     }
@@ -120,7 +134,7 @@ impl Orphans {
         &self,
         users: &Users,
         store: &dyn ItemReader,
-        mut each: impl FnMut(&str) -> io::Result<()>,
+        mut each: impl FnMut(&Key) -> io::Result<()>,
     ) -> anyhow::Result<()> {
         let pace = Pace::new(users.rate.into());
         let mut after = None;
@@ -128,9 +142,9 @@ impl Orphans {
             pace.turn().await;
             let read = store.keys(&self.config.table, after, PAGE).await?;
             pace.took(u32::try_from(read.keys.len()).unwrap_or(u32::MAX));
-            let template = &self.config.key_equals;
             for key in read.keys {
-                if template.could_make(&key, &self.pool) {
+                // A row's sort key follows from its partition key.
+                if self.config.could_write(&key, &self.pool) {
                     each(&key)?;
                 }
             }

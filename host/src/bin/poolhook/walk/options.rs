@@ -22,10 +22,10 @@ use tokio::time::Instant;
 
 use super::Walk;
 use super::tally::MALFORMED;
+use crate::explain;
 use crate::options::{Config, Items, PluginChoice};
 use crate::out::say;
 use crate::pace::Pace;
-use crate::run::own_words;
 
 /// The pool whose users are listed, and how their items are put.
 #[derive(Args)]
@@ -186,7 +186,7 @@ pub(crate) fn user_line(user: &PoolUser, report: &Report, written: Option<&str>)
             "userName": user_name,
             "outcome": "failed",
             "errorType": failure.name(),
-            "errorMessage": failure.text() + &own_words(failure),
+            "errorMessage": explain::failure(failure, report),
         })),
         Ok(Outcome::AlreadyThere(Existing::Different(names))) => {
             Some(json!({ "userName": user_name, "outcome": "differing", "attributes": names }))
@@ -197,6 +197,8 @@ pub(crate) fn user_line(user: &PoolUser, report: &Report, written: Option<&str>)
         Ok(Outcome::Written) => {
             written.map(|outcome| json!({ "userName": user_name, "outcome": outcome }))
         }
-        Ok(Outcome::AlreadyThere(Existing::Same) | Outcome::Skipped(_)) => None,
+        Ok(Outcome::AlreadyThere(Existing::Same | Existing::OtherTime) | Outcome::Skipped(_)) => {
+            None
+        }
     }
 }

@@ -21,7 +21,7 @@ pub(crate) struct Tally {
     pub(crate) users: u64,
     /// Their items were missing.
     pub(crate) written: u64,
-    /// Their items were there, identical or not comparable.
+    /// Their items were there: identical but for the time of receipt, or not comparable.
     pub(crate) present: u64,
     /// Different items have their keys.
     pub(crate) differing: u64,
@@ -45,7 +45,9 @@ impl Tally {
         };
         match &report.outcome {
             Ok(Outcome::Written) => self.written += 1,
-            Ok(Outcome::AlreadyThere(Existing::Same | Existing::Unknown)) => self.present += 1,
+            Ok(Outcome::AlreadyThere(Existing::Same | Existing::OtherTime | Existing::Unknown)) => {
+                self.present += 1;
+            }
             Ok(Outcome::AlreadyThere(Existing::Different(names))) => {
                 self.differing += 1;
                 for name in names {

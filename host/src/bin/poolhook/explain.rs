@@ -1,0 +1,84 @@
+//! What the command line adds to a failure's text: a plugin's own words, values, and what
+//! DynamoDB said. All of it can hold personal data, so no log has it.
+
+use std::fmt::Write as _;
+
+use poolhook::host::Failure;
+use poolhook::item::ItemError;
+use poolhook::plugin::{LogLine, PluginError};
+use poolhook::report::Report;
+use poolhook::store::StoreError;
+use poolhook::text::shown;
+
+/// The functions of a backtrace that are shown.
+const FRAMES: usize = 8;
+
+/// A failed event's text with all that is known.
+pub(crate) fn failure(failure: &Failure, report: &Report) -> String {
+    let text = failure.text();
+    match failure {
+        Failure::Plugin(PluginError::Refused { message }) => format!("{text}: {}", shown(message)),
+        Failure::Plugin(error) => plugin(error, &report.trace.log),
+        Failure::Item(error) => item(error),
+        Failure::Store(StoreError::Refused { message, .. }) if !message.is_empty() => {
+            format!("{text}. DynamoDB says: {}", shown(message))
+        }
+        _ => text,
+    }
+}
+
+/// The text of an error that is not the plugin's own answer.
+pub(crate) fn plugin(error: &PluginError, log: &[LogLine]) -> String {
+    let text = error.to_string();
+    let PluginError::Trap { backtrace, .. } = error else {
+        return text;
+    };
+    let mut text = format!("{text}. {}", cause(backtrace, log));
+    if !backtrace.is_empty() {
+        text.push_str(" Functions, the innermost first: ");
+        let names = backtrace.iter().take(FRAMES).map(|name| shown(name));
+        for (at, name) in names.enumerate() {
+            let comma = if at == 0 { "" } else { ", " };
+            let _ = write!(text, "{comma}{name}");
+        }
+    }
+    text
+}
+
+/// The text of an item that breaks a rule.
+pub(crate) fn item(error: &ItemError) -> String {
+    match error {
+        ItemError::KeyNotTheUsers {
+            expected, found, ..
+        } => format!(
+            "{error}: it must be `{}`, but is `{}`",
+            shown(expected),
+            shown(found)
+        ),
+        error => error.to_string(),
+    }
+}
+
+/// What probably made the plugin trap. Rust's panics are told by what the SDK logs, the
+/// languages that bring an engine by its functions' names.
+fn cause(backtrace: &[String], log: &[LogLine]) -> String {
+    let panic = log
+        .iter()
+        .rev()
+        .find(|line| line.message.starts_with("panicked at "));
+    if let Some(panic) = panic {
+        return format!("The plugin {}.", shown(&panic.message));
+    }
+    let has = |parts: &[&str]| {
+        let is = |name: &String| parts.iter().any(|part| name.contains(part));
+        backtrace.iter().any(is)
+    };
+    let cause = if has(&["componentize_py", "PyEval_", "Py_FatalError"]) {
+        "Probably a Python exception other than Err, an import in a function, a clock, or print. Catch the exception, and log it"
+    } else if has(&["JS_Call", "quickjs", "qjs", "js_"]) {
+        "Probably a JavaScript value of another shape than the interface has, or a clock"
+    } else {
+        "Probably a panic, an assertion, abort(), or a result that was out of bounds"
+    };
+    format!("{cause}.")
+}
