@@ -3,6 +3,7 @@
 
 use std::hash::{Hash, Hasher};
 use std::path::PathBuf;
+use std::process::Command;
 use std::{env, fs};
 
 #[path = "src/plugin/compiler.rs"]
@@ -29,9 +30,24 @@ fn main() -> Result<(), Error> {
         let artifact = compiler::precompile(&engine, &target, &fs::read(component)?)?;
         fs::write(out.join(format!("{name}.cwasm")), artifact)?;
     }
+    println!("cargo:rustc-env=POOLHOOK_COMMIT={}", commit());
     println!("cargo:rustc-env=POOLHOOK_TARGET={target}");
     println!("cargo:rustc-env=POOLHOOK_ENGINE={engine}");
     Ok(())
+}
+
+/// The commit that is built, for `--version`; `unknown` outside a checkout.
+fn commit() -> String {
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").args(arguments).output().ok()?;
+        let text = String::from_utf8(output.stdout).ok()?;
+        output.status.success().then(|| text.trim().to_owned())
+    };
+    // Each commit and each checkout adds a line to it.
+    if let Some(log) = git(&["rev-parse", "--git-path", "logs/HEAD"]) {
+        println!("cargo:rerun-if-changed={log}");
+    }
+    git(&["rev-parse", "--short=12", "HEAD"]).unwrap_or_else(|| "unknown".to_owned())
 }
 
 /// wasmtime's full version, and a hash of its settings. Two builds with the same name

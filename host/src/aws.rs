@@ -1,12 +1,15 @@
 //! What the clients of all AWS services share: the environment's configuration, their
 //! set-up, and the codes by which AWS denies access.
 
+use std::error::Error;
+use std::iter::successors;
 use std::time::Duration;
 
 pub use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::provider::error::CredentialsError;
 
 /// Loads region, credentials, endpoints (`AWS_ENDPOINT_URL`, or one service's own,
 /// such as `AWS_ENDPOINT_URL_S3`) and the rest from where the AWS CLI reads them.
@@ -43,12 +46,26 @@ pub(crate) fn client_config(shared: &SdkConfig, limits: Limits, region: Option<&
     }
 }
 
+/// In place of a service's error code: nothing was sent, as there are no credentials.
+pub(crate) const NO_CREDENTIALS: &str =
+    "no credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
+
+/// Whether a request failed because there are no credentials.
+pub(crate) fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
+    let is = |error: &(dyn Error + 'static)| {
+        let error = error.downcast_ref::<CredentialsError>();
+        matches!(error, Some(CredentialsError::CredentialsNotLoaded(_)))
+    };
+    successors(Some(error), |error| (*error).source()).any(is)
+}
+
 /// Whether a service of AWS's JSON protocol denies access with this error code: the
 /// credentials are missing or invalid, or do not have the permission.
 pub(crate) fn denies_access(code: &str) -> bool {
     matches!(
         code,
-        "AccessDeniedException"
+        NO_CREDENTIALS
+            | "AccessDeniedException"
             | "ExpiredTokenException"
             | "InvalidSignatureException"
             | "MissingAuthenticationTokenException"

@@ -155,7 +155,9 @@ impl UserPool {
         let code = error
             .as_service_error()
             .and_then(|error| error.meta().code());
-        let (pool, code) = (self.id.clone(), code.unwrap_or_default().to_owned());
+        let no_credentials = || aws::lacks_credentials(&error).then_some(aws::NO_CREDENTIALS);
+        let code = code.or_else(no_credentials).unwrap_or_default().to_owned();
+        let pool = self.id.clone();
         match code.as_str() {
             "ResourceNotFoundException" => CognitoError::NoPool { pool },
             denied if aws::denies_access(denied) => {

@@ -12,6 +12,7 @@ mod key;
 mod settings;
 mod shared;
 mod values;
+mod words;
 
 use serde::Deserialize;
 use tokio::time::Instant;
@@ -30,6 +31,7 @@ pub use values::{
     TableName,
 };
 use values::{Bounded, Region, Trigger};
+use words::{Keys, Kind};
 
 /// The file with the defaults for every pool's file.
 pub const DEFAULTS_FILE: &str = "defaults.toml";
@@ -144,7 +146,7 @@ pub struct Defaults(RawPool);
 impl Defaults {
     /// Reads the text of the file named `file`.
     pub fn parse(file: &str, text: &str) -> Result<Self, ConfigError> {
-        file::parse(file, text).map(Self)
+        file::parse(file, text, KEYS).map(Self)
     }
 }
 
@@ -156,7 +158,7 @@ impl PoolConfig {
         file: &str,
         text: &str,
     ) -> Result<Self, ConfigError> {
-        let own: RawPool = file::parse(file, text)?;
+        let own: RawPool = file::parse(file, text, KEYS)?;
         let RawPool {
             table,
             region,
@@ -249,6 +251,40 @@ impl PoolConfig {
         matches!(&key.sort, Some(AttributeValue::S(sort)) if *sort == equals)
     }
 }
+
+/// The keys of a pool's file, and of the defaults'.
+const KEYS: Keys = &[
+    ("table", Kind::Text),
+    ("region", Kind::Text),
+    (
+        "key",
+        Kind::Table(&[
+            ("attribute", Kind::Text),
+            ("equals", Kind::Text),
+            (
+                "sort",
+                Kind::Table(&[("attribute", Kind::Text), ("equals", Kind::Text)]),
+            ),
+        ]),
+    ),
+    ("triggers", Kind::Texts),
+    ("write", Kind::OneOf(&["create", "replace"])),
+    ("plugin", Kind::Text),
+    ("settings", Kind::Free),
+    (
+        "limits",
+        Kind::Table(&[
+            ("fuel", Kind::Number),
+            ("memory-bytes", Kind::Number),
+            ("table-elements", Kind::Number),
+            ("output-bytes", Kind::Number),
+            ("log-bytes", Kind::Number),
+            ("time-ms", Kind::Number),
+        ]),
+    ),
+    ("on-failure", Kind::OneOf(&["accept", "reject"])),
+    ("shared", Kind::Flag),
+];
 
 /// The keys of a file as they are written.
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -190,6 +190,10 @@ pub enum EventError {
         /// The event's size in bytes.
         bytes: usize,
     },
+    /// Begins with a byte order mark, which editors on Windows add, and JSON forbids.
+    #[error("the event begins with a byte order mark (BOM); save the file as UTF-8 without one")]
+    #[strum(serialize = "NotJson")]
+    ByteOrderMark,
     /// Not one JSON document.
     #[error("the event is not valid JSON: error at line {line}, column {column}")]
     NotJson {
@@ -256,7 +260,9 @@ struct RawRequest {
 impl RawEvent {
     fn parse(raw: &[u8]) -> Result<Self, EventError> {
         serde_json::from_slice(raw).map_err(|error| {
-            if error.is_data() {
+            if raw.starts_with("\u{feff}".as_bytes()) {
+                EventError::ByteOrderMark
+            } else if error.is_data() {
                 let path = Self::path_of_mistake(raw);
                 EventError::Malformed { path }
             } else {

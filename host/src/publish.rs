@@ -8,15 +8,18 @@ mod check;
 mod child;
 mod compile;
 mod confine;
+mod followers;
 mod rejected;
 mod try_out;
 mod uploads;
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use crate::blobs::Blobs;
 use crate::config::{PluginName, Settings};
 use crate::digest::{Blake3, Sha256};
-use crate::failure::with_causes;
+use crate::failure::{Failure, with_causes};
 use crate::plugin::{Artifact, ENGINE, TARGET, WORLD};
 use crate::releases::{ArtifactEntry, Live, Rejection, Release, ReleaseError, Releases};
 use crate::text::shown;
@@ -25,14 +28,16 @@ pub use check::{Checked, Checker, NotAccepted};
 pub use child::{Refusal, compile_stdin};
 pub use compile::CompileError;
 pub use confine::{Confinement, confine};
+use followers::Followers;
 pub use rejected::Rejected;
-pub use try_out::{Sample, TryOutError, try_out};
+pub use try_out::{Sample, TryOutError, sample_user};
 pub use uploads::{Handled, upload_log_line};
 
 /// What makes releases of uploads.
 pub struct Publisher {
     releases: Releases,
     checker: Checker,
+    configs: Option<Arc<dyn Blobs>>,
     pause: Option<Duration>,
 }
 
@@ -77,6 +82,9 @@ pub enum PublishError {
     /// The releases could not be read or written.
     #[error(transparent)]
     Release(#[from] ReleaseError),
+    /// The pools' configs could not be read.
+    #[error("cannot read the pools' configs")]
+    Configs(#[source] Failure),
     /// The compiling process could not be started or spoken to.
     #[error("cannot run the compiler")]
     Compiler(#[source] std::io::Error),
@@ -87,6 +95,7 @@ impl PublishError {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Release(error) => error.name(),
+            Self::Configs(failure) => failure.name(),
             Self::Compiler(_) => "Publish.NoCompiler",
         }
     }
@@ -103,8 +112,17 @@ impl Publisher {
         Self {
             releases,
             checker,
+            configs: None,
             pause: None,
         }
+    }
+
+    /// Rejects a component whose items none of the pools that follow the plugin would
+    /// write, as they have another key. The pools' configs are read for each upload.
+    #[must_use]
+    pub fn with_configs(mut self, configs: Arc<dyn Blobs>) -> Self {
+        self.configs = Some(configs);
+        self
     }
 
     /// Makes uploads of a plugin wait after one that used up the limits for compiling, for
@@ -124,7 +142,17 @@ impl Publisher {
     /// Checks an upload and, if it is accepted, makes it live; if not, writes the
     /// reason as the plugin's rejection.
     pub async fn publish(&self, upload: &Upload) -> Result<Published, PublishError> {
-        let checked = match self.checker.check(upload).await {
+        let followers = match &self.configs {
+            Some(configs) => Followers::of(&upload.plugin, configs).await,
+            None => Ok(Followers::default()),
+        };
+        let followers = followers.map_err(PublishError::Configs)?;
+        let checked = self.checker.check_with(upload, &followers.settings()).await;
+        let checked = checked.and_then(|checked| {
+            followers.check(&checked.pools)?;
+            Ok(checked)
+        });
+        let checked = match checked {
             Ok(checked) => checked,
             Err(NotAccepted::NoCompiler(error)) => return Err(PublishError::Compiler(error)),
             Err(NotAccepted::Rejected(rejected)) => {
@@ -235,7 +263,7 @@ impl Publisher {
             return Ok(Rebuilt::Already);
         }
         let component = self.releases.component(release).await?;
-        let artifact = match self.checker.compile(&component, None).await {
+        let artifact = match self.checker.compile(&component, &[]).await {
             Ok(compiled) => compiled.artifact,
             Err(NotAccepted::NoCompiler(error)) => return Err(PublishError::Compiler(error)),
             Err(NotAccepted::Rejected(rejected)) => return Ok(Rebuilt::Rejected(rejected)),

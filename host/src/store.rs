@@ -3,6 +3,8 @@
 
 pub mod dynamodb;
 #[cfg(feature = "cli")]
+mod shape;
+#[cfg(feature = "cli")]
 pub mod sqlite;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,6 +12,11 @@ use std::error::Error;
 use std::pin::Pin;
 
 use tokio::time::Instant;
+
+#[cfg(feature = "cli")]
+pub(crate) use shape::KeySchema;
+#[cfg(feature = "cli")]
+pub use shape::Shape;
 
 use crate::config::{Table, WriteMode};
 #[cfg(feature = "cli")]

@@ -27,7 +27,8 @@ use serde_json::{Value, json};
 
 /// The bucket whose uploads are published: `s3://bucket` or `s3://bucket/prefix`.
 const BLOBS: &str = "POOLHOOK_BLOBS";
-/// Where `host.toml` with the limits lies; unset, they are the defaults.
+/// Where `host.toml` with the limits lies, and the pools' configs; unset, the limits are
+/// the defaults.
 const CONFIG: &str = "POOLHOOK_CONFIG";
 
 fn main() -> ExitCode {
@@ -67,8 +68,12 @@ async fn serve() -> Result<(), Error> {
     let Location::Bucket { name, prefix } = location.clone() else {
         return Err(format!("{BLOBS} must be s3://BUCKET or s3://BUCKET/PREFIX").into());
     };
-    let config = match location_of(CONFIG)? {
-        Some(location) => Pools::open(locations.open(&location)?)
+    let configs = match location_of(CONFIG)? {
+        Some(location) => Some(locations.open(&location)?),
+        None => None,
+    };
+    let config = match &configs {
+        Some(configs) => Pools::open(Arc::clone(configs))
             .await?
             .host_config()
             .clone(),
@@ -76,7 +81,10 @@ async fn serve() -> Result<(), Error> {
     };
     let releases = Releases::new(locations.open(&location)?);
     let checker = Checker::new(config.publish, env::current_exe()?);
-    let publisher = Publisher::new(releases, checker).with_pauses();
+    let mut publisher = Publisher::new(releases, checker).with_pauses();
+    if let Some(configs) = configs {
+        publisher = publisher.with_configs(configs);
+    }
 
     let uploads = Uploads {
         publisher,

@@ -324,6 +324,7 @@ impl S3 {
                 self.denied(key, code)
             }
             (400, code) if code.starts_with("KMS.") => self.denied(key, code),
+            _ if aws::lacks_credentials(&error) => self.denied(key, aws::NO_CREDENTIALS),
             _ => self.unavailable(key, error),
         }
     }

@@ -6,6 +6,7 @@ use std::ops::Range;
 use serde::de::DeserializeOwned;
 use toml::de::{DeTable, DeValue};
 
+use super::words::{self, Keys};
 use crate::event::BadUserPoolId;
 use crate::text::shown;
 
@@ -55,6 +56,13 @@ pub enum ConfigError {
         /// The other pool's file.
         other: String,
         table: String,
+    },
+    /// The pool's table has other keys than its config or its plugin's item.
+    #[error("{file}: {mistakes}")]
+    TableDiffers {
+        file: String,
+        /// What differs, and what to change.
+        mistakes: String,
     },
     /// A plugin that this host does not have.
     #[error(
@@ -142,7 +150,11 @@ impl fmt::Display for Problem {
 
 /// Serde stops at the first mistake. To find the next one, this removes the key at
 /// fault and parses the rest again.
-pub(super) fn parse<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, ConfigError> {
+pub(super) fn parse<T: DeserializeOwned>(
+    file: &str,
+    text: &str,
+    keys: Keys,
+) -> Result<T, ConfigError> {
     if text.len() > MAX_FILE_BYTES {
         let rule = format!(
             "the file has {} bytes; the limit is {MAX_FILE_BYTES}",
@@ -151,10 +163,16 @@ pub(super) fn parse<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Co
         return Err(ConfigError::invalid(file, "", rule));
     }
     let (mut table, errors) = DeTable::parse_recoverable(text);
-    let syntax = errors.iter().map(|error| problem(text, "", error));
+    let syntax = errors
+        .iter()
+        .map(|error| syntax(text, table.get_ref(), error));
     let mut problems: Vec<_> = syntax.take(MAX_PROBLEMS).collect();
 
     // After a syntax error, the parts that could be read would give misleading errors.
+    if errors.is_empty() {
+        problems = words::take_mistakes(text, table.get_mut(), keys);
+        problems.truncate(MAX_PROBLEMS);
+    }
     while errors.is_empty() && problems.len() < MAX_PROBLEMS {
         match T::deserialize(toml::Deserializer::from(table.clone())) {
             Ok(value) if problems.is_empty() => return Ok(value),
@@ -175,6 +193,23 @@ pub(super) fn parse<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Co
         file: file.to_owned(),
         problems,
     })
+}
+
+/// A mistake in TOML itself.
+fn syntax(text: &str, table: &DeTable<'_>, error: &toml::de::Error) -> Problem {
+    let again = error.span().and_then(|span| {
+        let name = text.get(span.clone())?.trim_matches(['"', '\'']);
+        let first = words::first_line(text, table, name, span.start)?;
+        Some((span.start, name, first))
+    });
+    // The message is all that tells a repeated key from other mistakes.
+    match again.filter(|_| error.message() == "duplicate key") {
+        Some((start, name, first)) => {
+            let rule = format!("is set a second time; the first is in line {first}");
+            Problem::at(text, start, name, &rule)
+        }
+        None => problem(text, "", error),
+    }
 }
 
 fn problem(text: &str, key: &str, error: &toml::de::Error) -> Problem {

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::values::Bounded;
+use super::words::{Keys, Kind};
 use super::{ConfigError, file};
 
 /// The host's file, in the same folder as the pools' files.
@@ -75,7 +76,7 @@ impl HostConfig {
             config_memory_bytes,
             plugins,
             publish,
-        } = file::parse(file, text)?;
+        } = file::parse(file, text, KEYS)?;
         let RawPlugins {
             memory_bytes,
             disk_bytes,
@@ -106,6 +107,25 @@ impl HostConfig {
         })
     }
 }
+
+const KEYS: Keys = &[
+    ("deadline-ms", Kind::Number),
+    ("refresh-seconds", Kind::Number),
+    ("config-memory-bytes", Kind::Number),
+    (
+        "plugins",
+        Kind::Table(&[("memory-bytes", Kind::Number), ("disk-bytes", Kind::Number)]),
+    ),
+    (
+        "publish",
+        Kind::Table(&[
+            ("component-bytes", Kind::Number),
+            ("compile-seconds", Kind::Number),
+            ("compile-memory-bytes", Kind::Number),
+            ("artifact-bytes", Kind::Number),
+        ]),
+    ),
+];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]

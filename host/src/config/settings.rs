@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
-use super::PluginName;
 use super::file::{ConfigError, Problem};
+use super::{PluginName, words};
 use crate::text::shown;
 
 /// The most lines of a plugin's message that are shown.
@@ -16,28 +16,6 @@ pub(crate) fn has_settings(text: &str) -> bool {
     let (table, _) = DeTable::parse_recoverable(text);
     table.get_ref().contains_key("settings")
 }
-
-/// The keys of a pool's file, and those of its tables `key` and `limits`.
-const OWN_KEYS: [&str; 18] = [
-    "table",
-    "region",
-    "key",
-    "triggers",
-    "write",
-    "plugin",
-    "settings",
-    "limits",
-    "on-failure",
-    "shared",
-    "attribute",
-    "equals",
-    "fuel",
-    "memory-bytes",
-    "table-elements",
-    "output-bytes",
-    "log-bytes",
-    "time-ms",
-];
 
 /// The keys in a file's settings that are poolhook's own. In TOML, a key belongs to the
 /// table header above it, so such a key probably belongs to the top of the file.
@@ -56,7 +34,7 @@ fn find_own_keys(text: &str, path: &str, value: &DeValue<'_>, found: &mut Vec<Pr
     };
     for (name, value) in table {
         let key = format!("{path}.{}", written(name.get_ref()));
-        if OWN_KEYS.contains(&name.get_ref().as_ref()) {
+        if words::has(super::KEYS, name.get_ref()) {
             let rule = format!(
                 "`{}` is a key of poolhook's, but here it is a setting of the plugin. If it is meant for poolhook, move it above the first [table header], or under its own",
                 name.get_ref()

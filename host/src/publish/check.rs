@@ -4,6 +4,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde_json::{Map, Value};
+
 use super::compile::{self, Compiled};
 use super::{CompileError, Rejected, Sample, Upload};
 use crate::config::{PublishLimits, Settings};
@@ -26,6 +28,8 @@ pub struct Checked {
     /// The result of mapping the sample user.
     pub sample: Sample,
     pub(super) artifact: Artifact,
+    /// The sample user's items with the settings of the pools that follow the plugin.
+    pub(super) pools: Vec<Option<Map<String, Value>>>,
 }
 
 /// Why a component was not accepted.
@@ -64,8 +68,17 @@ impl Checker {
         Duration::from_secs(self.limits.compile_seconds)
     }
 
-    /// Checks an upload as publishing does.
+    /// Checks an upload as publishing does, but for the keys of pools.
     pub async fn check(&self, upload: &Upload) -> Result<Checked, NotAccepted> {
+        self.check_with(upload, &[]).await
+    }
+
+    /// Checks an upload, and also tries it out with the settings of pools.
+    pub(super) async fn check_with(
+        &self,
+        upload: &Upload,
+        pools: &[&Settings],
+    ) -> Result<Checked, NotAccepted> {
         let Upload {
             plugin, component, ..
         } = upload;
@@ -77,8 +90,12 @@ impl Checker {
         if bytes > max_bytes {
             return Err(Rejected::TooLarge { bytes, max_bytes }.into());
         }
-        let Compiled { artifact, sample } = self.compile(component, Some(&upload.settings)).await?;
-        let sample = sample.ok_or_else(|| CompileError::Crashed {
+        let settings: Vec<_> = [&upload.settings]
+            .into_iter()
+            .chain(pools.iter().copied())
+            .collect();
+        let Compiled { artifact, tried } = self.compile(component, &settings).await?;
+        let sample = tried.sample.ok_or_else(|| CompileError::Crashed {
             status: "no answer about the sample user".to_owned(),
         })?;
         Ok(Checked {
@@ -86,20 +103,21 @@ impl Checker {
             bytes,
             sample,
             artifact,
+            pools: tried.pools,
         })
     }
 
     /// Compiles a component in the compile child, whatever its size is.
     pub async fn artifact(&self, component: &[u8]) -> Result<Artifact, NotAccepted> {
-        Ok(self.compile(component, None).await?.artifact)
+        Ok(self.compile(component, &[]).await?.artifact)
     }
 
-    /// Compiles a component, loads it as the trigger does and, with settings, tries it
-    /// out.
+    /// Compiles a component, loads it as the trigger does and tries it out with each of
+    /// the settings.
     pub(super) async fn compile(
         &self,
         component: &[u8],
-        settings: Option<&Settings>,
+        settings: &[&Settings],
     ) -> Result<Compiled, NotAccepted> {
         compile::in_a_process(&self.program, component, settings, &self.limits).await
     }

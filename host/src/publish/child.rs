@@ -8,10 +8,10 @@ use std::process::ExitCode;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
-use super::Sample;
 use super::confine::confine;
-use super::try_out::{self, TryOutError};
+use super::try_out::{self, Tried, TryOutError};
 use crate::config::{PluginName, Settings};
 use crate::digest::Sha256;
 use crate::plugin::{Artifact, Loader, PluginError, precompile};
@@ -20,17 +20,14 @@ use crate::text::shown;
 /// The child's answer on standard output: a line of JSON, followed by the artifact
 /// if there is one.
 pub(super) enum Reply {
-    Made {
-        sample: Option<Sample>,
-        artifact: Vec<u8>,
-    },
+    Made { tried: Tried, artifact: Vec<u8> },
     Refused(Refusal),
 }
 
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 enum Line {
-    Made { sample: Option<Sample> },
+    Made(Tried),
     Refused(Refusal),
 }
 
@@ -53,17 +50,17 @@ impl Reply {
         let line = serde_json::from_slice(bytes.get(..end)?).ok()?;
         Some(match line {
             Line::Refused(refusal) => Self::Refused(refusal),
-            Line::Made { sample } => {
+            Line::Made(tried) => {
                 bytes.drain(..=end);
                 let artifact = bytes;
-                Self::Made { sample, artifact }
+                Self::Made { tried, artifact }
             }
         })
     }
 
     fn write(self, mut to: impl io::Write) -> io::Result<()> {
         let (line, artifact) = match self {
-            Self::Made { sample, artifact } => (Line::Made { sample }, artifact),
+            Self::Made { tried, artifact } => (Line::Made(tried), artifact),
             Self::Refused(refusal) => (Line::Refused(refusal), Vec::new()),
         };
         serde_json::to_writer(&mut to, &line)?;
@@ -78,8 +75,8 @@ struct Job {
     seconds: u64,
     memory_bytes: u64,
     artifact_bytes: u64,
-    /// The length of the settings, which come before the component on standard input.
-    /// `None` if the component is not tried out.
+    /// The length of the settings to try the component out with, a JSON list, which comes
+    /// before the component on standard input. `None` if it is not tried out.
     settings_bytes: Option<u64>,
 }
 
@@ -118,14 +115,14 @@ pub fn compile_stdin<S: AsRef<OsStr>>(
     confine();
 
     let mut input = io::stdin().lock();
-    let settings = match job.settings_bytes {
-        Some(bytes) => {
-            let mut json = Vec::new();
-            input.by_ref().take(bytes).read_to_end(&mut json)?;
-            Some(Settings::from_json(&json)?)
+    let mut settings = Vec::new();
+    if let Some(bytes) = job.settings_bytes {
+        let mut json = Vec::new();
+        input.by_ref().take(bytes).read_to_end(&mut json)?;
+        for each in serde_json::from_slice::<Vec<&RawValue>>(&json)? {
+            settings.push(Settings::from_json(each.get().as_bytes())?);
         }
-        None => None,
-    };
+    }
     let mut component = Vec::new();
     input.read_to_end(&mut component)?;
 
@@ -135,9 +132,9 @@ pub fn compile_stdin<S: AsRef<OsStr>>(
     limit(Resource::As, None)?;
     limit(Resource::Data, Some(job.memory_bytes))?;
     let made = compiled.and_then(|artifact| {
-        let sample = try_out(&component, &artifact, settings.as_ref())?;
+        let tried = try_out(&component, &artifact, &settings)?;
         let artifact = artifact.into_bytes();
-        Ok(Reply::Made { sample, artifact })
+        Ok(Reply::Made { tried, artifact })
     });
     let reply = made.unwrap_or_else(|wrong| Reply::Refused(wrong.into()));
     reply.write(io::stdout().lock())?;
@@ -155,15 +152,20 @@ fn compile(component: &[u8], max_bytes: u64) -> Result<Artifact, Wrong> {
 
 /// Loads the artifact as the trigger does, which checks the component's world. With
 /// settings, it also maps the sample user.
-fn try_out(
-    component: &[u8],
-    artifact: &Artifact,
-    settings: Option<&Settings>,
-) -> Result<Option<Sample>, Wrong> {
+fn try_out(component: &[u8], artifact: &Artifact, settings: &[Settings]) -> Result<Tried, Wrong> {
     let (name, sha256) = (PluginName::default(), Sha256::of(component));
     let plugin = Loader::for_one_thread()?.load_compiled(name, sha256, artifact)?;
-    let sample = settings.map(|settings| try_out::sample(&plugin, settings));
-    sample.transpose().map_err(Wrong::TryOut)
+    let Some((own, pools)) = settings.split_first() else {
+        return Ok(Tried::default());
+    };
+    let sample = try_out::sample(&plugin, own).map_err(Wrong::TryOut)?;
+    let items = pools
+        .iter()
+        .map(|settings| try_out::sample(&plugin, settings).ok()?.item);
+    Ok(Tried {
+        sample: Some(sample),
+        pools: items.collect(),
+    })
 }
 
 /// Lowers a limit of this process; `None` lifts it again.

@@ -12,7 +12,8 @@ use tokio::time::timeout;
 
 use super::child::Reply;
 use super::confine::hide_this_process;
-use super::{NotAccepted, Rejected, Sample};
+use super::try_out::Tried;
+use super::{NotAccepted, Rejected};
 use crate::config::{PublishLimits, Settings};
 use crate::plugin::Artifact;
 
@@ -65,27 +66,27 @@ impl CompileError {
 #[derive(Debug)]
 pub(super) struct Compiled {
     pub(super) artifact: Artifact,
-    /// `None` if the component was not tried out.
-    pub(super) sample: Option<Sample>,
+    pub(super) tried: Tried,
 }
 
-/// Compiles a component and, with `settings`, tries it out. Both happen in a process
-/// of its own, so a component that ends that process does not end this one.
+/// Compiles a component and, if there are `settings`, tries it out with each. Both happen
+/// in a process of its own, so a component that ends that process does not end this one.
 pub(super) async fn in_a_process(
     program: &Path,
     component: &[u8],
-    settings: Option<&Settings>,
+    settings: &[&Settings],
     limits: &PublishLimits,
 ) -> Result<Compiled, NotAccepted> {
     hide_this_process();
-    let settings = settings.map(Settings::as_json);
+    let settings: Vec<_> = settings.iter().map(|each| each.as_json()).collect();
+    let settings = (!settings.is_empty()).then(|| format!("[{}]", settings.join(",")));
     let mut command = Command::new(program);
     command
         .arg("precompile")
         .arg(limits.compile_seconds.to_string())
         .arg(limits.compile_memory_bytes.to_string())
         .arg(limits.artifact_bytes.to_string())
-        .args(settings.map(|settings| settings.len().to_string()))
+        .args(settings.as_ref().map(|settings| settings.len().to_string()))
         // The child reads untrusted bytes, so it gets no credentials.
         .env_clear()
         .stdin(Stdio::piped())
@@ -99,7 +100,7 @@ pub(super) async fn in_a_process(
             // If the child ends before it has read everything, its exit status or
             // its answer says why.
             let _ = input
-                .write_all(settings.unwrap_or_default().as_bytes())
+                .write_all(settings.as_deref().unwrap_or_default().as_bytes())
                 .await;
             let _ = input.write_all(component).await;
             let _ = input.shutdown().await;
@@ -118,9 +119,9 @@ pub(super) async fn in_a_process(
         return Err(ended(output.status, &output.stderr, limits).into());
     }
     match Reply::read(output.stdout) {
-        Some(Reply::Made { sample, artifact }) => Ok(Compiled {
+        Some(Reply::Made { tried, artifact }) => Ok(Compiled {
             artifact: Artifact::compiled(artifact),
-            sample,
+            tried,
         }),
         Some(Reply::Refused(refusal)) => Err(Rejected::Component(refusal).into()),
         None => {

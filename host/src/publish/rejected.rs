@@ -3,6 +3,8 @@
 use super::{CompileError, Refusal};
 use crate::blobs::{BadKey, BlobError};
 use crate::config::PluginName;
+use crate::event::UserPoolId;
+use crate::item::ItemError;
 use crate::timestamp::Timestamp;
 
 /// Why a component does not become a release.
@@ -39,6 +41,18 @@ pub enum Rejected {
     /// The `settings.json` for its try-out is not a JSON object.
     #[error("its settings.json is not one JSON object: {0}")]
     Settings(#[source] serde_json::Error),
+    /// Its item does not have the key of any pool that follows the plugin.
+    #[error(
+        "none of the {pools} pools that follow the plugin would write its items. For a sample user in {pool}: {error}"
+    )]
+    WrongKey {
+        /// One of the pools.
+        pool: UserPoolId,
+        /// Their number.
+        pools: usize,
+        /// Why that pool refuses the item.
+        error: ItemError,
+    },
     /// The compile child ended without an answer.
     #[error(transparent)]
     Compile(#[from] CompileError),
@@ -57,6 +71,7 @@ impl Rejected {
             Self::BadKey(_) => "Upload.BadKey",
             Self::Unreadable(_) => "Upload.Unreadable",
             Self::Settings(_) => "Upload.BadSettings",
+            Self::WrongKey { .. } => "Upload.WrongKey",
             Self::Compile(error) => error.name(),
             Self::Component(refusal) => &refusal.error_type,
         }
@@ -78,6 +93,9 @@ impl Rejected {
             }
             Self::Settings(_) => {
                 "Fix uploads/<plugin>/settings.json, then upload the component again."
+            }
+            Self::WrongKey { .. } => {
+                "Return the key that `key` in the pools' configs names, with the value that `equals` gives. `poolhook config check` shows what each pool needs."
             }
             Self::Compile(error) => error.advice(),
             Self::Component(refusal) => &refusal.advice,

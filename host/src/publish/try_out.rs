@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::config::{Limits, Settings};
-use crate::event::{EventError, PostConfirmation};
+use crate::event::{EventError, PostConfirmation, UserPoolId};
 use crate::item::ItemError;
-use crate::plugin::{Mapping, Plugin, PluginError, Run};
+use crate::plugin::{Mapping, Plugin, PluginError};
 
 /// The sign-up of an invented user. Every plugin must be able to map it.
 const SAMPLE: &str = include_str!("sample.json");
@@ -23,6 +23,16 @@ pub struct Sample {
     pub fuel: u64,
     /// The memory that the plugin used, in bytes.
     pub memory_bytes: usize,
+}
+
+/// What a component made of the sample user. Empty if it was not tried out.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Tried {
+    /// With the upload's settings.
+    pub(super) sample: Option<Sample>,
+    /// The items with the settings of pools, in their order; `None` where there is none.
+    pub(super) pools: Vec<Option<Map<String, Value>>>,
 }
 
 /// How a plugin failed with the sample.
@@ -72,14 +82,22 @@ impl TryOutError {
     }
 }
 
-/// Maps the sample user with a plugin.
-pub fn try_out(plugin: &Plugin, settings: &Settings, limits: &Limits) -> Result<Run, EventError> {
-    let event = PostConfirmation::parse(SAMPLE.as_bytes())?;
-    Ok(plugin.run(&event, SystemTime::now(), settings, limits))
+/// The sign-up of the sample user in this pool.
+pub fn sample_user(pool: &UserPoolId) -> Result<PostConfirmation, EventError> {
+    Ok(PostConfirmation {
+        user_pool_id: pool.clone(),
+        region: pool.region().to_owned(),
+        ..user()?
+    })
+}
+
+/// The sample user, in a pool of its own.
+pub(super) fn user() -> Result<PostConfirmation, EventError> {
+    PostConfirmation::parse(SAMPLE.as_bytes())
 }
 
 pub(super) fn sample(plugin: &Plugin, settings: &Settings) -> Result<Sample, TryOutError> {
-    let run = try_out(plugin, settings, &Limits::default())?;
+    let run = plugin.run(&user()?, SystemTime::now(), settings, &Limits::default());
     let item = match run.mapping.map_err(TryOutError::Plugin)? {
         Mapping::Put(fields) => {
             let item = fields.into_item().map_err(TryOutError::Item)?;

@@ -12,9 +12,13 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{
     AttributeValue as Sdk, ReturnValuesOnConditionCheckFailure as ReturnOld,
 };
+#[cfg(feature = "cli")]
+use aws_sdk_dynamodb::types::{KeySchemaElement, KeyType, TableDescription};
 use tokio::time::{Instant, timeout_at};
 
 use super::{BoxFuture, Existing, ItemStore, Put, RefusedAttribute, StoreError};
+#[cfg(feature = "cli")]
+use super::{KeySchema, Shape};
 use crate::aws::{self, Limits, SdkConfig};
 use crate::config::{Table, WriteMode};
 #[cfg(feature = "cli")]
@@ -108,12 +112,54 @@ impl DynamoDb {
     /// The write capacity units per second that a table is provisioned with; `None` for a
     /// table with on-demand capacity.
     pub async fn write_capacity(&self, table: &Table) -> Result<Option<u64>, StoreError> {
+        let described = self.describe(table).await?;
+        let units = described.provisioned_throughput;
+        let units = units.and_then(|provisioned| provisioned.write_capacity_units);
+        Ok(units.and_then(|n| u64::try_from(n).ok()).filter(|n| *n > 0))
+    }
+
+    /// The keys of a table and of its indexes.
+    pub async fn shape(&self, table: &Table) -> Result<Shape, StoreError> {
+        let described = self.describe(table).await?;
+        let kind = |name: &str| {
+            let definitions = described.attribute_definitions().iter();
+            let mut kinds = definitions.filter(|each| each.attribute_name() == name);
+            let kind = kinds.next().map(|each| each.attribute_type().as_str());
+            kind.unwrap_or_default().to_owned()
+        };
+        let schema = |elements: &[KeySchemaElement]| {
+            let of = |role: &KeyType| {
+                let element = elements.iter().find(|each| each.key_type() == role)?;
+                let name = element.attribute_name();
+                Some((name.to_owned(), kind(name)))
+            };
+            Some(KeySchema {
+                partition: of(&KeyType::Hash)?,
+                sort: of(&KeyType::Range),
+            })
+        };
+        let key = schema(described.key_schema()).ok_or_else(|| {
+            StoreError::Unavailable("DescribeTable answered without a key".into())
+        })?;
+        let global = described.global_secondary_indexes().iter();
+        let global = global.map(|index| (index.index_name(), index.key_schema()));
+        let local = described.local_secondary_indexes().iter();
+        let local = local.map(|index| (index.index_name(), index.key_schema()));
+        let indexes = global.chain(local).filter_map(|(name, elements)| {
+            Some((name.unwrap_or_default().to_owned(), schema(elements)?))
+        });
+        Ok(Shape {
+            key,
+            indexes: indexes.collect(),
+        })
+    }
+
+    async fn describe(&self, table: &Table) -> Result<TableDescription, StoreError> {
         let request = self.client(&table.region).describe_table();
         let answer = request.table_name(table.name.as_str()).send().await;
         let answer = answer.map_err(|error| failed("DescribeTable", table, error))?;
-        let provisioned = answer.table.and_then(|table| table.provisioned_throughput);
-        let units = provisioned.and_then(|provisioned| provisioned.write_capacity_units);
-        Ok(units.and_then(|n| u64::try_from(n).ok()).filter(|n| *n > 0))
+        let missing = || StoreError::Unavailable("DescribeTable answered without a table".into());
+        answer.table.ok_or_else(missing)
     }
 }
 
@@ -236,7 +282,9 @@ where
     let code = error
         .as_service_error()
         .and_then(|error| error.meta().code());
-    let (region, code) = (table.region.clone(), code.unwrap_or_default().to_owned());
+    let no_credentials = || aws::lacks_credentials(&error).then_some(aws::NO_CREDENTIALS);
+    let code = code.or_else(no_credentials).unwrap_or_default().to_owned();
+    let region = table.region.clone();
     let table = table.name.to_string();
     match code.as_str() {
         "ResourceNotFoundException" => StoreError::NoTable { table, region },

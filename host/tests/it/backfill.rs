@@ -11,18 +11,18 @@ use std::time::{Duration, Instant, SystemTime};
 
 use poolhook::aws::SdkConfig;
 use poolhook::cognito::UserPool;
-use poolhook::config::WriteMode;
+use poolhook::config::{Table, WriteMode};
 use poolhook::event::{PostConfirmation, TriggerSource, UserPoolId};
 use poolhook::item::{AttributeValue, Item};
-use poolhook::store::ItemStore as _;
 use poolhook::store::sqlite::Sqlite;
+use poolhook::store::{ItemReader, ItemStore as _};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::command_line::text;
 use crate::servers::{self, PoolSeed};
-use crate::stores::{create_table, items, table};
-use crate::support::{OTHER_POOL, POOL, TestFolder, block_on, handle};
+use crate::stores::{create_table, dynamodb, items, sorted_table, table};
+use crate::support::{OTHER_POOL, POOL, TestFolder, block_on, handle, http};
 use emulated::{Cognito, DynamoDb, Refusal, created, is_confirmed, user, user_name};
 
 impl TestFolder {
@@ -331,6 +331,27 @@ fn lasting_errors_are_reported_and_a_stale_checkpoint_starts_again() {
 }
 
 #[test]
+fn a_page_that_cannot_be_listed_is_named_and_so_is_the_same_one_again() {
+    let cognito = Cognito::start(200);
+    let folder = TestFolder::new(&[(POOL, "table = 'User'")]);
+    cognito.refuse(Refusal::Page("from-120", "NotAuthorizedException"));
+    let says = "error: stopped; run the same command to resume from poolhook-backfill-";
+    let page = "page 3 of the users cannot be listed: Cognito.AccessDenied";
+    let same = "this is the page that the last run could not list, either";
+    for run in 1..=3 {
+        let (code, _, err) = text(&folder.backfill(&cognito, &[]));
+        assert_eq!(code, Some(2), "{err}");
+        assert!(err.contains(says) && err.contains(page), "{err}");
+        assert_eq!(err.contains(same), run > 1, "{err}");
+        assert_eq!(folder.items("User").len(), 118);
+    }
+    cognito.refuse(Refusal::None);
+    let (code, _, err) = text(&folder.backfill(&cognito, &[]));
+    assert_eq!(code, Some(0), "{err}");
+    assert_eq!(folder.items("User").len(), 196);
+}
+
+#[test]
 fn ctrl_c_finishes_the_page_and_says_how_to_resume() {
     let cognito = Cognito::start(600);
     let folder = TestFolder::new(&[(POOL, "table = 'User'")]);
@@ -444,6 +465,131 @@ fn orphans_are_reported_only_where_rows_are_known_to_be_the_pools() {
         put(&store, "User", id, "somebody@example.com");
     }
     assert_eq!(orphaned(), 1);
+}
+
+/// The config of a pool with the plugin `fields`, or another one, and a sort key.
+fn app(plugin: &str) -> String {
+    format!(
+        "table = 'App'\nplugin = '{plugin}'\nkey.equals = 'USER#{{userName}}'\n\
+         key.sort = {{ attribute = 'SK', equals = 'PROFILE' }}\n\
+         [settings.item]\nid = \"'USER#' ~ user.name\"\nSK = \"'PROFILE'\"\n\
+         email = 'user.attributes.email'"
+    )
+}
+
+/// The number of a table's rows.
+async fn rows(store: &dyn ItemReader, table: &Table) -> usize {
+    let (mut rows, mut after) = (0, None);
+    loop {
+        let page = store.keys(table, after, 50).await.unwrap();
+        rows += page.keys.len();
+        after = page.next;
+        if after.is_none() {
+            return rows;
+        }
+    }
+}
+
+/// Three pages of users, a row of another kind beside each, and rows of nobody.
+#[test]
+fn a_table_with_a_sort_key_holds_other_rows_beside_the_users() {
+    let dynalite = servers::dynalite();
+    let app_table = sorted_table("ap-northeast-1", "App");
+    block_on(create_table(dynalite.url(), &app_table));
+    let folder = TestFolder::new(&[]);
+    let sqlite = Sqlite::open(&folder.store()).unwrap();
+    let served = block_on(dynamodb(dynalite.url()));
+    for (store, flags) in [
+        (&sqlite as &dyn ItemReader, &["--store=poolhook.db"][..]),
+        (&served, &["--dynamodb"]),
+    ] {
+        let cognito = Cognito::start(170);
+        let run = |arguments: &[&str]| {
+            let pace: &[&str] = match arguments[0] {
+                "dead-letters" => &[],
+                _ => &[POOL, "--rate=100000", "--users-rate=100"],
+            };
+            let arguments = [arguments, pace, flags].concat();
+            let mut command = folder.with_cognito(&cognito.url, &arguments);
+            command.env("AWS_ENDPOINT_URL_DYNAMODB", dynalite.url());
+            command.output().unwrap()
+        };
+        folder.configure(POOL, &app("fields"));
+        let put = |id: &str, sort: &str| {
+            let value = |text: &str| AttributeValue::S(text.to_owned());
+            let item =
+                [("id", id), ("SK", sort)].map(|(name, text)| (name.to_owned(), value(text)));
+            let item = Item::new(item).unwrap();
+            let until = tokio::time::Instant::now() + Duration::from_secs(9);
+            block_on(store.put(&app_table, &item, WriteMode::Create, until)).unwrap();
+        };
+        for number in 0..170 {
+            put(&format!("USER#{}", user_name(number)), "ORDER#1");
+        }
+        put("USER#ghost", "ORDER#1");
+        put("USER#ghost", "PROFILE");
+        put("TENANT#1", "PROFILE");
+
+        let confirmed = (0..170).filter(|number| is_confirmed(*number)).count();
+        let summary = |output: &Output| lines(output).1["summary"].clone();
+        let before = summary(&run(&["reconcile", "--json"]));
+        assert_eq!(before["missing"], confirmed, "{before}");
+        assert_eq!(
+            (&before["orphaned"], &before["failed"]),
+            (&json!(1), &json!(0)),
+            "{before}"
+        );
+        let dry = run(&["backfill", "--dry-run", "--json"]);
+        assert_eq!(summary(&dry)["written"], confirmed, "{dry:?}");
+        assert_eq!(summary(&run(&["backfill", "--json"]))["written"], confirmed);
+        let again = summary(&run(&["backfill", "--json"]));
+        assert_eq!(
+            (&again["written"], &again["present"]),
+            (&json!(0), &json!(confirmed))
+        );
+
+        let output = run(&["reconcile", "--json"]);
+        let (told, last) = lines(&output);
+        assert_eq!(
+            told,
+            [json!({ "key": "USER#ghost", "sort": "PROFILE", "outcome": "orphaned" })]
+        );
+        let after = &last["summary"];
+        assert_eq!(
+            (&after["missing"], &after["present"]),
+            (&json!(0), &json!(confirmed))
+        );
+        assert_eq!(
+            (&after["differing"], &after["orphaned"]),
+            (&json!(0), &json!(1))
+        );
+
+        // A dead letter of a user without a row.
+        folder.configure(
+            POOL,
+            &app("nobody").replace("[settings.item]", "[settings]"),
+        );
+        let endpoint = [("AWS_ENDPOINT_URL_DYNAMODB", dynalite.url())];
+        let serve = folder.serve(flags, &endpoint);
+        let invoked = http().post(serve.invocations()).send(sign_up(200)).unwrap();
+        assert!(!invoked.headers().contains_key("x-amz-function-error"));
+        drop(serve);
+        folder.configure(POOL, &app("fields"));
+        for (dry, says) in [(true, "1 would be replayed"), (false, "1 replayed")] {
+            let replay = ["dead-letters", "replay", "--dry-run"];
+            let (code, _, err) = text(&run(&replay[..if dry { 3 } else { 2 }]));
+            assert_eq!(code, Some(0), "{err}");
+            assert!(err.contains(says), "{err}");
+        }
+        assert_eq!(block_on(rows(store, &app_table)), 170 + 3 + confirmed + 1);
+
+        // Without `equals`, nobody can tell whose a row is.
+        folder.configure(POOL, &app("fields").replace(", equals = 'PROFILE'", ""));
+        let (_, last) = lines(&run(&["reconcile", "--json"]));
+        assert_eq!(last["summary"]["orphaned"], Value::Null);
+        let why = last["orphansNotLookedFor"].as_str().unwrap();
+        assert!(why.contains("the plugin chooses the sort key"), "{why}");
+    }
 }
 
 fn put(store: &Sqlite, table: &str, id: &str, email: &str) {

@@ -6,7 +6,7 @@ use std::process::{Output, Stdio};
 use serde_json::Value;
 
 use crate::hostile::default_plugin;
-use crate::support::{OTHER_POOL, POOL, TestFolder, tests};
+use crate::support::{OTHER_POOL, POOL, TestFolder, event, tests};
 
 pub(crate) fn text(output: &Output) -> (Option<i32>, String, String) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
@@ -99,6 +99,72 @@ fn a_closed_pipe_is_not_an_error() {
     assert!(!err.contains("panicked"), "{err}");
 }
 
+/// Nothing of a help page is wrapped on a terminal of 80 columns, so examples can be copied.
+#[test]
+fn examples_survive_80_columns() {
+    let folder = TestFolder::new(&[]);
+    let help = |words: &[&str]| {
+        let mut command = folder.command(words);
+        let (code, out, err) = text(&command.arg("--help").env("COLUMNS", "80").output().unwrap());
+        assert_eq!(code, Some(0), "{words:?}: {err}");
+        out
+    };
+    let mut pages = vec![Vec::new()];
+    let mut examples = 0;
+    while let Some(words) = pages.pop() {
+        let out = help(&words.iter().map(String::as_str).collect::<Vec<_>>());
+        for line in out.lines() {
+            assert!(line.chars().count() <= 80, "{words:?}: {line}");
+        }
+        if let Some((_, after)) = out.split_once("Examples:") {
+            let commands = after.lines().filter(|line| line.starts_with("  poolhook"));
+            examples += commands.count();
+        }
+        let commands = out
+            .split_once("Commands:\n")
+            .map_or("", |(_, commands)| commands);
+        let commands = commands.lines().take_while(|line| line.starts_with("  "));
+        let names = commands.filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+        for name in names.filter(|name| !name.is_empty() && *name != "help") {
+            pages.push([&words[..], &[name.to_owned()]].concat());
+        }
+    }
+    assert!(examples > 40, "{examples}");
+}
+
+#[test]
+fn missing_credentials_are_named() {
+    let folder = TestFolder::new(&[(POOL, "table = 'User'")]);
+    fs::write(folder.path().join("event.json"), event("confirm-sign-up")).unwrap();
+    for command in [
+        &["run", "--dynamodb", "event.json"][..],
+        &["backfill", POOL, "--dynamodb"],
+        &["config", "check", "s3://bucket/config"],
+    ] {
+        let mut command = folder.command(command);
+        for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"] {
+            command.env_remove(name);
+        }
+        command.env("AWS_REGION", "eu-west-1");
+        let (code, _, err) = text(&command.output().unwrap());
+        assert_ne!(code, Some(0), "{err}");
+        assert!(
+            err.contains("no credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID"),
+            "{err}"
+        );
+    }
+}
+
+#[test]
+fn the_version_names_the_commit() {
+    let (_, out, _) = text(&TestFolder::new(&[]).poolhook(&["--version"]));
+    let (version, commit) = out.trim().split_once(" (commit ").unwrap();
+    assert_eq!(version, format!("poolhook {}", env!("CARGO_PKG_VERSION")));
+    let commit = commit.strip_suffix(')').unwrap();
+    let is_hex = commit.len() == 12 && commit.bytes().all(|b| b.is_ascii_hexdigit());
+    assert!(is_hex || commit == "unknown", "{out}");
+}
+
 #[test]
 fn config_check_names_file_line_key_and_rule() {
     let folder = TestFolder::with_sample_pools();
@@ -113,7 +179,7 @@ fn config_check_names_file_line_key_and_rule() {
     assert_eq!(code, Some(1));
     let pool = format!("config/{POOL}.toml");
     for expected in [
-        &format!("{pool}:2:1: tabel: unknown field"),
+        &format!("{pool}:2:1: tabel: unknown key; did you mean `table`?"),
         &format!("{pool}:4:8: limits.fuel: must be from 1 to"),
         "config/not a pool.toml is not named after a user pool",
         "config/eu-west-1_Unknown.toml: plugin: the plugin `acme` is unknown",

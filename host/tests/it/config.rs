@@ -31,6 +31,47 @@ fn each_file_gives_the_expected_result() {
     assert!(differ.is_empty(), "{}", differ.join("\n"));
 }
 
+/// No mistake is told in the words of the parser's types.
+#[test]
+fn mistakes_are_told_in_the_words_of_a_config() {
+    let pool = UserPoolId::parse(POOL).unwrap();
+    let said = |text: &str| {
+        let config = PoolConfig::parse(&pool, &Defaults::default(), "f", text);
+        config.unwrap_err().to_string()
+    };
+    let one_of = "must be \"accept\" or \"reject\"";
+    for (line, says) in [
+        ("on-failure = true", format!("2:14: on-failure: {one_of}, not true")),
+        ("on-failure = 'acept'", format!("{one_of}, not the text \"acept\"; did you mean \"accept\"?")),
+        ("write = 'upsert'", "write: must be \"create\" or \"replace\", not the text \"upsert\"".to_owned()),
+        ("triggers = 'PostConfirmation_ConfirmSignUp'", "triggers: must be a list of texts, such as [\"one\", \"two\"], not the text \"PostConfirmation_ConfirmSignUp\"".to_owned()),
+        ("triggers = [1]", "triggers: must be a list of texts".to_owned()),
+        ("limits.fuel = 'lots'", "2:15: limits.fuel: must be a whole number, without quotes, not the text \"lots\"".to_owned()),
+        ("limits.fuel = 1.5", "limits.fuel: must be a whole number, without quotes, not the number 1.5".to_owned()),
+        ("limits = 5", "limits: must be a table, such as [header] and keys below it, not the number 5".to_owned()),
+        ("key = 'id'", "key: must be a table".to_owned()),
+        ("key.sort = 'SK'", "key.sort: must be a table".to_owned()),
+        ("settings = ['a']", "settings: must be a table, such as [header] and keys below it, not a list".to_owned()),
+        ("region = 5", "region: must be text in quotes, not the number 5".to_owned()),
+        ("plugin = 2026-11-23", "plugin: must be text in quotes, not the date 2026-11-23".to_owned()),
+        ("shared = 'yes'", "shared: must be true or false, without quotes, not the text \"yes\"".to_owned()),
+        ("tabel = 'User'", "2:1: tabel: unknown key; did you mean `table`?".to_owned()),
+        ("on_failure = 'accept'", "on_failure: unknown key; did you mean `on-failure`?".to_owned()),
+        ("onFailure = 'accept'", "did you mean `on-failure`?".to_owned()),
+        ("limits.memory_bytes = 1", "limits.memory_bytes: unknown key; did you mean `memory-bytes`?".to_owned()),
+        ("key.equal = '{userName}'", "key.equal: unknown key; did you mean `equals`?".to_owned()),
+        ("zebra = 1", "zebra: unknown key; the keys here are `table`, `region`, `key`,".to_owned()),
+        ("table = 'Again'", "2:1: table: is set a second time; the first is in line 1".to_owned()),
+        ("[limits]\nfuel = 1\nfuel = 2", "4:1: fuel: is set a second time; the first is in line 3".to_owned()),
+    ] {
+        let said = said(&format!("table = 'User'\n{line}"));
+        assert!(said.contains(&says), "{line}: {said}");
+        for word in ["expected", "invalid type", "unknown field", "unknown variant", "i64"] {
+            assert!(!said.contains(word), "{line}: {said}");
+        }
+    }
+}
+
 #[test]
 fn a_pools_file_overrides_the_defaults() {
     let defaults = "
@@ -104,7 +145,7 @@ fn the_hosts_file_applies_to_all_pools() {
     assert!(
         wrong
             .text()
-            .contains("host.toml:2:1: plugin: unknown field"),
+            .contains("host.toml:2:1: plugin: unknown key; did you mean `plugins`?"),
         "{wrong}"
     );
 }

@@ -171,6 +171,11 @@ attributes = { "custom:plan" = "internal" }
 skip = true
 
 [[settings.examples]]
+attributes = { email = "Hanako@Example.com" }
+item = { email.S = "hanako@example.com" }
+partial = true
+
+[[settings.examples]]
 error = "item.email: there is nothing"
 "#;
     let right =
@@ -194,6 +199,11 @@ error = "x"
 [[settings.examples]]
 skip = true
 error = "x"
+
+[[settings.examples]]
+attributes = { email = "Hanako@Example.com" }
+item = { email.S = "other@example.com" }
+partial = true
 "#;
     folder.configure(POOL, &(SIX_KEYS.to_owned() + wrong));
     let found = mistakes(&folder);
@@ -218,6 +228,10 @@ error = "x"
         (
             "26:1",
             "[3]: must have one of `item`, `skip = true` and `error`",
+        ),
+        (
+            "32:1",
+            "[4].item: `email` must be {\"S\":\"other@example.com\"}, but is",
         ),
     ];
     assert_eq!(found.len(), expected.len(), "{found:#?}");

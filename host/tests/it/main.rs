@@ -14,6 +14,7 @@ mod backfill;
 mod blobs;
 mod bootstrap;
 mod caches;
+mod checks;
 mod cognito;
 mod command_line;
 mod config;

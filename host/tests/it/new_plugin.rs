@@ -24,6 +24,29 @@ fn rust_builds_and_maps() {
     let project = rust();
     project.run("poolhook plugin build");
     a_member_on("basic", &project.map("settings.plan = 'basic'"));
+
+    // A panic reads as one.
+    let source = project.folder().join("src/lib.rs");
+    let text = fs::read_to_string(&source).unwrap();
+    let panics = text.replace(
+        "let plan = user",
+        "assert!(user.time_ms == 0, \"no plan\");\n    let plan = user",
+    );
+    fs::write(&source, panics).unwrap();
+    project.run("poolhook plugin build --output panics.wasm");
+    let ran = project
+        .folder
+        .command(&["plugin", "run", "panics.wasm", "event.json"]);
+    let said = stderr_of(ran, &project.folder());
+    assert!(
+        said.contains("The plugin panicked at src/lib.rs:"),
+        "{said}"
+    );
+    assert!(said.contains("no plan"), "{said}");
+}
+
+fn stderr_of(mut command: Command, folder: &Path) -> String {
+    text(&command.current_dir(folder).output().unwrap().stderr)
 }
 
 fn rust() -> Project {

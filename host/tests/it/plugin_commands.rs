@@ -399,6 +399,15 @@ fn run_shows_items_costs_and_failures() {
     let failed = run_json(&folder, &format!("run trap.wasm {event}"), 1);
     assert_eq!(failed["outcome"], "failed");
     assert_eq!(failed["error"]["errorType"], "Plugin.Trap");
+    let says = failed["error"]["errorMessage"].as_str().unwrap();
+    assert!(
+        says.contains("Probably a panic, an assertion, abort()"),
+        "{says}"
+    );
+    assert!(
+        says.ends_with("Functions, the innermost first: to_item"),
+        "{says}"
+    );
 
     let no_event = tests("events").join("nowhere.json");
     for (arguments, says) in [

@@ -37,7 +37,7 @@ fn sqlite_conforms() {
     };
     block_on(conforms(&store, &[TOKYO, VIRGINIA], true, items));
     for (name, _, keys) in sort_keys() {
-        block_on(sorts(&store, true, &sorted_table(name), keys));
+        block_on(sorts(&store, true, &sorted_table(VIRGINIA, name), keys));
     }
 }
 
@@ -54,13 +54,17 @@ fn dynalite_conforms() {
     block_on(dynamodb_conforms(server.url(), &[VIRGINIA], false));
 }
 
+pub(crate) async fn dynamodb(url: &str) -> DynamoDb {
+    DynamoDb::new(&config(url).load().await)
+}
+
 async fn dynamodb_conforms(url: &str, regions: &[&str], tells: bool) {
     for region in regions {
         for name in ["User", "Customer"] {
             create_table(url, &table(region, name)).await;
         }
     }
-    let store = DynamoDb::new(&config(url).load().await);
+    let store = dynamodb(url).await;
     conforms(&store, regions, tells, async |table| {
         items(url, table).await
     })
@@ -81,7 +85,7 @@ async fn dynamodb_conforms(url: &str, regions: &[&str], tells: bool) {
     create_table(url, &other_key).await;
     assert_eq!(failure(&table(VIRGINIA, "Other")).await, "Store.Refused");
     for (name, kind, mut keys) in sort_keys() {
-        let table = sorted_table(name);
+        let table = sorted_table(VIRGINIA, name);
         if tells {
             // To ministack, 1250 and 1.250e3 are two keys.
             keys[2] = keys[1].clone();
@@ -268,10 +272,11 @@ fn sort_keys() -> [(&'static str, ScalarAttributeType, [AttributeValue; 3]); 3] 
     ]
 }
 
-fn sorted_table(name: &str) -> Table {
+/// A table with the key `id` and `SK`.
+pub(crate) fn sorted_table(region: &str, name: &str) -> Table {
     Table {
         sort_key: Some("SK".to_owned()),
-        ..table(VIRGINIA, name)
+        ..table(region, name)
     }
 }
 
@@ -629,7 +634,7 @@ pub(crate) fn table(region: &str, name: &str) -> Table {
     }
 }
 
-async fn client(url: &str, region: &str) -> Client {
+pub(crate) async fn client(url: &str, region: &str) -> Client {
     let config = config(url).region(Region::new(region.to_owned()));
     Client::new(&config.load().await)
 }

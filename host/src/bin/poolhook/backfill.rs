@@ -31,8 +31,8 @@ use checkpoint::{Checkpoint, Progress};
   poolhook backfill eu-west-1_Ab12Cd34E --dynamodb --rate 500
   poolhook backfill eu-west-1_Ab12Cd34E --dynamodb --capacity-share 0.25 --json
 
-Exit codes: 0 all users have their items; 1 some users failed, or the backfill was
-stopped; 2 wrong usage, or the backfill could not continue.")]
+Exit codes: 0 all users have their items; 1 some users failed, or the backfill
+was stopped; 2 wrong usage, or the backfill could not continue.")]
 pub(crate) struct Options {
     #[command(flatten)]
     users: Users,
@@ -73,24 +73,30 @@ impl Options {
     async fn backfill(&self, items: Arc<dyn ItemStore>, rate: f64) -> anyhow::Result<Exit> {
         let pool = &self.users.pool;
         let checkpoint = Checkpoint::new(self.checkpoint.as_deref(), pool);
-        let (from, mut tally) = match self.earlier(&checkpoint)? {
-            Some(Progress { next, so_far, .. }) => (Some(next), so_far),
-            None => (None, Tally::default()),
+        let earlier = self.earlier(&checkpoint)?;
+        let failed_before = earlier.as_ref().is_some_and(|earlier| earlier.failed);
+        let (from, page, mut tally) = match earlier {
+            Some(Progress {
+                next, page, so_far, ..
+            }) => (Some(next), page, so_far),
+            None => (None, 1, Tally::default()),
         };
         // A pool without a valid config fails before the first user is listed.
         self.users.pool_config().await?;
         let host = self.users.host(items).await?;
         let resumed = from.is_some();
-        let (mut walk, progress) = self.users.walk(host, rate, from).await?;
-        progress.set_position(tally.users);
-        progress.reset_eta();
+        let (mut walk, progress) = self.users.walk(host, rate, from, page).await?;
+        progress.begin_at(tally.users);
         let interrupt = Interrupt::listen();
         let mut first = true;
         loop {
             let walked = match walk.next().await {
                 Ok(Some(walked)) => walked,
                 Ok(None) => break,
-                Err(Stopped::Cognito(CognitoError::BadToken)) if resumed && first => {
+                Err(Stopped::Page {
+                    error: CognitoError::BadToken,
+                    ..
+                }) if resumed && first => {
                     say!(
                         "Cognito no longer accepts the checkpoint's page token: starting from the first page"
                     );
@@ -102,15 +108,21 @@ impl Options {
                 Err(stopped) => {
                     progress.abandon();
                     self.summarize(&tally, false)?;
+                    if matches!(stopped, Stopped::Page { .. }) && !self.dry_run {
+                        if failed_before && first {
+                            say!("this is the page that the last run could not list, either");
+                        }
+                        checkpoint.fail(pool)?;
+                    }
                     return Err(anyhow::Error::new(stopped).context(self.way_on(&checkpoint)));
                 }
             };
             first = false;
             self.count(&walked, &mut tally)?;
-            progress.set_position(tally.users);
+            progress.set(tally.users);
             let Some(next) = walked.next else { break };
             if !self.dry_run {
-                checkpoint.write(pool, &next, &tally)?;
+                checkpoint.write(pool, &next, walk.page(), &tally)?;
             }
             if interrupt.asked() {
                 progress.abandon();
@@ -119,7 +131,7 @@ impl Options {
                 return Ok(Exit::Failed);
             }
         }
-        progress.finish_and_clear();
+        progress.finish();
         if !self.dry_run {
             checkpoint.remove()?;
         }

@@ -2,22 +2,30 @@
 
 mod examples;
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use clap::{Args, Subcommand};
+use poolhook::aws;
 use poolhook::blobs::Location;
 use poolhook::config::{
     ConfigError, PluginName, PoolConfig, Problem, misplaced_keys, shared_rows, useless_settings,
 };
 use poolhook::event::UserPoolId;
 use poolhook::host::Failure;
-use poolhook::plugin::{Plugin, PluginError};
+use poolhook::item::Item;
+use poolhook::plugin::{Mapping, Plugin, PluginError};
 use poolhook::pools::Pools;
-use poolhook::publish::try_out;
+use poolhook::publish::sample_user;
+use poolhook::store::Shape;
+use poolhook::store::dynamodb::DynamoDb;
 use poolhook::text::shown;
 use serde_json::{Value, json};
 
 use crate::Exit;
+use crate::explain;
 use crate::options::{PluginChoice, block_on, locations};
 use crate::out::{self, say};
 
@@ -38,17 +46,20 @@ impl Command {
 ///
 /// The command reads every file as the trigger would, loads each plugin that a file
 /// names, and maps a sample user with the pool's settings, so that the plugin can
-/// report mistakes in them. The plugin `fields` also maps the users in
-/// `[[settings.examples]]` and must produce the items given there. All mistakes are
-/// printed at once, with file, line, column, key and rule.
+/// report mistakes in them. The sample user's item must have the pool's key. The plugin
+/// `fields` also maps the users in `[[settings.examples]]` and must produce the items
+/// given there. With --dynamodb, the keys and the item are compared with the real
+/// tables and their indexes. All mistakes are printed at once, with file, line, column,
+/// key and rule.
 #[derive(Args)]
 #[command(after_help = "Examples:
   poolhook config check
   poolhook config check deploy/config --json
+  poolhook config check --dynamodb --strict
   poolhook config check s3://my-bucket/config --blobs s3://my-bucket
 
-Exit codes: 0 all files are valid; 1 a file is invalid, or there is none; 2 wrong
-usage.")]
+Exit codes: 0 all files are valid; 1 a file is invalid, or there is none;
+2 wrong usage.")]
 pub(crate) struct Check {
     #[arg(
         help = "The folder with the pools' TOML files, or s3://BUCKET/PREFIX",
@@ -59,6 +70,10 @@ pub(crate) struct Check {
     location: Location,
     #[command(flatten)]
     plugins: PluginChoice,
+    /// Compare with the pools' tables. Region, endpoint and credentials come from the
+    /// environment, as for the AWS CLI.
+    #[arg(long)]
+    dynamodb: bool,
     /// Let warnings fail the check, too.
     #[arg(long)]
     strict: bool,
@@ -97,7 +112,8 @@ impl Check {
                 match failure {
                     // The error's text already has the file and the line.
                     Failure::Config(error) if !is_of_plugin(error) => say!("{error}"),
-                    failure => say!("{file}: plugin: {}", failure.text()),
+                    Failure::Store(_) => say!("{file}: table: {}", failure.text()),
+                    failure => say!("{file}: plugin: {}", explain::failure(failure, &[])),
                 }
             }
             for Warning { file, problem } in &warnings {
@@ -144,6 +160,10 @@ impl Check {
         let plugins = self.plugins.load(releases, pools.host_config()).await?;
         let (mut right, mut wrong) = (Vec::new(), Vec::new());
         let (mut read, mut warnings) = (Vec::new(), Vec::new());
+        let mut tables = None;
+        if self.dynamodb {
+            tables = Some(Tables::new().await);
+        }
         for pool in pools.list().await? {
             let file = pool.as_ref().map(|id| pools.address(id));
             let file = file.unwrap_or_default();
@@ -163,9 +183,17 @@ impl Check {
                         problem,
                     }));
                 }
-                if let Some(message) = wrong_settings(&plugin, &id, &config)? {
-                    let (file, text) = pools.settings_file(&id).await?;
-                    return Err(ConfigError::of_settings(&file, &text, &message).into());
+                let item = match try_out(&plugin, &id, &config)? {
+                    Tried::Item(item) => item,
+                    Tried::WrongSettings(message) => {
+                        let (file, text) = pools.settings_file(&id).await?;
+                        return Err(ConfigError::of_settings(&file, &text, &message).into());
+                    }
+                };
+                if let Some(tables) = &mut tables {
+                    tables
+                        .check(&pools.address(&id), &config, item.as_ref())
+                        .await?;
                 }
                 Ok((id, config))
             };
@@ -206,26 +234,74 @@ pub(crate) fn shared_row(
     }
 }
 
-/// The mistakes that the plugin reports in a pool's settings, in the form that
-/// [`ConfigError::of_settings`] reads. A refusal of the sample user for another
-/// reason is not a mistake in the settings.
-fn wrong_settings(
-    plugin: &Plugin,
-    id: &UserPoolId,
-    config: &PoolConfig,
-) -> Result<Option<String>, Failure> {
-    let run = try_out(plugin, &config.settings, &config.limits)?;
-    match run.mapping {
+/// What a plugin makes of the sample user.
+enum Tried {
+    /// The item; `None` if the plugin skipped or refused the user, which it may.
+    Item(Option<Item>),
+    /// The mistakes that it reports in the settings, in the form that
+    /// [`ConfigError::of_settings`] reads.
+    WrongSettings(String),
+}
+
+/// Maps the sample user of a pool, and checks the item's key.
+fn try_out(plugin: &Plugin, id: &UserPoolId, config: &PoolConfig) -> Result<Tried, Failure> {
+    let user = sample_user(id)?;
+    let run = plugin.run(&user, SystemTime::now(), &config.settings, &config.limits);
+    let item = match run.mapping {
         Err(PluginError::Refused { message }) if message.starts_with("settings") => {
-            return Ok(Some(message));
+            return Ok(Tried::WrongSettings(message));
         }
-        Ok(_) | Err(PluginError::Refused { .. }) => {}
+        Ok(Mapping::Put(fields)) => {
+            let item = fields.into_item()?;
+            config.check_key(&item, &user)?;
+            Some(item)
+        }
+        Ok(Mapping::Skip(_)) | Err(PluginError::Refused { .. }) => None,
         Err(error) => return Err(error.into()),
+    };
+    if plugin.name().as_str() == "fields"
+        && let Some(mistakes) = examples::check(plugin, id, config)?
+    {
+        return Ok(Tried::WrongSettings(mistakes));
     }
-    if plugin.name().as_str() == "fields" {
-        examples::check(plugin, id, config)
-    } else {
-        Ok(None)
+    Ok(Tried::Item(item))
+}
+
+/// The pools' tables in DynamoDB, each described once.
+struct Tables {
+    dynamodb: DynamoDb,
+    known: BTreeMap<(String, String), Shape>,
+}
+
+impl Tables {
+    async fn new() -> Self {
+        Self {
+            dynamodb: DynamoDb::new(&aws::config().await),
+            known: BTreeMap::new(),
+        }
+    }
+
+    /// Compares a pool's config, and its sample user's item, with the pool's table.
+    async fn check(
+        &mut self,
+        file: &str,
+        config: &PoolConfig,
+        item: Option<&Item>,
+    ) -> Result<(), Failure> {
+        let table = &config.table;
+        let shape = match self
+            .known
+            .entry((table.region.clone(), table.name.to_string()))
+        {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(self.dynamodb.shape(table).await?),
+        };
+        let mistakes = shape.mistakes(config, item);
+        if mistakes.is_empty() {
+            return Ok(());
+        }
+        let (file, mistakes) = (file.to_owned(), mistakes.join("; "));
+        Err(ConfigError::TableDiffers { file, mistakes }.into())
     }
 }
 
@@ -283,7 +359,7 @@ fn pool_json((id, pool): &Pool) -> Value {
 fn error_json(Wrong { file, failure }: &Wrong) -> Vec<Value> {
     let name = failure.name();
     let Failure::Config(ConfigError::Invalid { problems, .. }) = failure else {
-        let message = failure.text();
+        let message = explain::failure(failure, &[]);
         return vec![
             json!({ "severity": "error", "errorType": name, "errorMessage": message, "file": file }),
         ];

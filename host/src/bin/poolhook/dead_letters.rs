@@ -126,8 +126,10 @@ impl Selection {
 #[derive(Args)]
 #[command(after_help = "Examples:
   poolhook dead-letters list
-  poolhook dead-letters list --pool eu-west-1_Ab12Cd34E --class store --since 2026-11-01
-  poolhook dead-letters list --blobs s3://my-bucket --json | jq -r .errorType | sort | uniq -c")]
+  poolhook dead-letters list --pool eu-west-1_Ab12Cd34E --class store
+  poolhook dead-letters list --since 2026-11-01 --until 2026-11-30
+  poolhook dead-letters list --blobs s3://my-bucket --json \\
+    | jq -r .errorType | sort | uniq -c")]
 pub(crate) struct List {
     #[command(flatten)]
     selection: Selection,
@@ -202,7 +204,8 @@ fn last_error(letter: &DeadLetter) -> &str {
 /// Show a dead letter as it is stored, including personal data.
 #[derive(Args)]
 #[command(after_help = "Examples:
-  poolhook dead-letters show dead-letters/eu-west-1_Ab12Cd34E/2026-11-23/9f86....json
+  poolhook dead-letters show \\
+    dead-letters/eu-west-1_Ab12Cd34E/2026-11-23/9f86....json
   poolhook dead-letters show KEY | jq .event > event.json")]
 pub(crate) struct Show {
     /// The dead letter's key, as `list` prints it.
@@ -236,7 +239,8 @@ impl Show {
 #[derive(Args)]
 #[command(after_help = "Examples:
   poolhook dead-letters purge --pool eu-west-1_Ab12Cd34E --until 2026-10-31
-  poolhook dead-letters purge --pool eu-west-1_Ab12Cd34E --until 2026-10-31 --yes")]
+  poolhook dead-letters purge --pool eu-west-1_Ab12Cd34E \\
+    --until 2026-10-31 --yes")]
 pub(crate) struct Purge {
     #[command(flatten)]
     selection: Selection,

@@ -6,19 +6,18 @@ use std::fmt::Write as _;
 use poolhook::host::Failure;
 use poolhook::item::ItemError;
 use poolhook::plugin::{LogLine, PluginError};
-use poolhook::report::Report;
 use poolhook::store::StoreError;
 use poolhook::text::shown;
 
 /// The functions of a backtrace that are shown.
 const FRAMES: usize = 8;
 
-/// A failed event's text with all that is known.
-pub(crate) fn failure(failure: &Failure, report: &Report) -> String {
+/// A failure's text with all that is known; `log` is what the plugin logged.
+pub(crate) fn failure(failure: &Failure, log: &[LogLine]) -> String {
     let text = failure.text();
     match failure {
         Failure::Plugin(PluginError::Refused { message }) => format!("{text}: {}", shown(message)),
-        Failure::Plugin(error) => plugin(error, &report.trace.log),
+        Failure::Plugin(error) => plugin(error, log),
         Failure::Item(error) => item(error),
         Failure::Store(StoreError::Refused { message, .. }) if !message.is_empty() => {
             format!("{text}. DynamoDB says: {}", shown(message))

@@ -37,7 +37,7 @@ use poolhook::publish::compile_stdin;
 #[derive(Parser)]
 #[command(
     name = "poolhook",
-    version,
+    version = concat!(env!("CARGO_PKG_VERSION"), " (commit ", env!("POOLHOOK_COMMIT"), ")"),
     propagate_version = true,
     max_term_width = 100
 )]

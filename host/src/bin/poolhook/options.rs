@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use poolhook::aws::{self, SdkConfig};
 use poolhook::blobs::s3::Timeouts;
-use poolhook::blobs::{Location, Locations};
+use poolhook::blobs::{Blobs, Location, Locations};
 use poolhook::config::{HostConfig, PluginName, PublishLimits, Settings, shared_rows};
 use poolhook::digest::Sha256;
 use poolhook::plugin::{Artifact, ArtifactFiles, Loader, Plugin, PluginError};
@@ -46,9 +46,17 @@ impl Config {
 
     /// Opens the location; returns `None` for a folder that does not exist.
     pub(crate) async fn existing(&self) -> anyhow::Result<Option<Pools>> {
+        match self.blobs().await? {
+            Some(blobs) => Ok(Some(Pools::open(blobs).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// The files; `None` for a folder that does not exist.
+    async fn blobs(&self) -> anyhow::Result<Option<Arc<dyn Blobs>>> {
         match &self.location {
             Location::Folder(folder) if !folder.exists() => Ok(None),
-            location => open_config(location).await.map(Some),
+            location => Ok(Some(locations(location).await.open(location)?)),
         }
     }
 
@@ -324,9 +332,14 @@ pub(crate) async fn checker(config: &Config) -> anyhow::Result<Checker> {
     Ok(Checker::new(limits, program()?))
 }
 
-/// What publishes, with the same limits.
+/// What publishes, with the same limits, and with the configs of the pools that follow a
+/// plugin.
 pub(crate) async fn publisher(config: &Config, releases: Releases) -> anyhow::Result<Publisher> {
-    Ok(Publisher::new(releases, checker(config).await?))
+    let publisher = Publisher::new(releases, checker(config).await?);
+    Ok(match config.blobs().await? {
+        Some(configs) => publisher.with_configs(configs),
+        None => publisher,
+    })
 }
 
 /// Formats a number of bytes for people.

@@ -26,11 +26,12 @@ use orphans::Orphans;
 #[derive(Args)]
 #[command(after_help = "Examples:
   poolhook reconcile eu-west-1_Ab12Cd34E --dynamodb
-  poolhook reconcile eu-west-1_Ab12Cd34E --dynamodb --json | jq 'select(.outcome == \"orphaned\")'
+  poolhook reconcile eu-west-1_Ab12Cd34E --dynamodb --json \\
+    | jq 'select(.outcome == \"orphaned\")'
   poolhook reconcile eu-west-1_Ab12Cd34E --dynamodb --apply --rate 100
 
-Exit codes: 0 users and rows match (with --apply: after writing); 1 they do not match,
-or reconcile was stopped; 2 wrong usage, or reconcile could not continue.")]
+Exit codes: 0 users and rows match (with --apply: after writing); 1 they do not
+match, or reconcile was stopped; 2 wrong usage, or reconcile could not continue.")]
 pub(crate) struct Options {
     #[command(flatten)]
     users: Users,
@@ -55,7 +56,7 @@ impl Options {
         };
         let host = self.users.host(Arc::new(look)).await?;
         let rate = self.users.rate.into();
-        let (mut walk, progress) = self.users.walk(host, rate, None).await?;
+        let (mut walk, progress) = self.users.walk(host, rate, None, 1).await?;
         let interrupt = Interrupt::listen();
         let missing = if self.apply { "written" } else { "missing" };
         let mut tally = Tally::default();
@@ -77,13 +78,13 @@ impl Options {
                     out::json(line)?;
                 }
             }
-            progress.set_position(tally.users);
+            progress.set(tally.users);
             if interrupt.asked() && walked.next.is_some() {
                 complete = false;
                 break;
             }
         }
-        progress.finish_and_clear();
+        progress.finish();
         let orphaned = if complete { orphans.count() } else { None };
         if self.users.json && complete {
             orphans.print(&self.users, &*rows).await?;

@@ -29,10 +29,10 @@ use crate::walk::Look;
   poolhook run --json events/*.json
   poolhook run --dry-run event.json
   poolhook run --plugin my-mapper.wasm event.json
-  AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:8000 poolhook run --dynamodb - < event.json
+  poolhook run --dynamodb - < event.json
 
-Exit codes: 0 all events were written, already there or skipped; 1 an event failed;
-2 wrong usage, or nothing could be run.")]
+Exit codes: 0 all events were written, already there or skipped; 1 an event
+failed; 2 wrong usage, or nothing could be run.")]
 pub(crate) struct Options {
     /// Files with one event each; `-` is standard input.
     #[arg(required = true, value_name = "EVENT.json")]
@@ -142,7 +142,7 @@ fn print(file: &str, store: &str, dry_run: bool, report: &Report) -> io::Result<
         Err(failure) => say!(
             "{file}: {}: {}",
             failure.name(),
-            explain::failure(failure, report)
+            explain::failure(failure, &report.trace.log)
         ),
     }
     Ok(())
@@ -177,7 +177,7 @@ fn print_json(file: &str, store: &str, dry_run: bool, report: &Report) -> io::Re
         _ => None,
     };
     let error = report.outcome.as_ref().err().map(|failure| {
-        let message = explain::failure(failure, report);
+        let message = explain::failure(failure, &report.trace.log);
         json!({ "errorType": failure.name(), "errorMessage": message })
     });
     let differing = match &report.outcome {

@@ -22,6 +22,7 @@ use poolhook::blobs::Location;
 use poolhook::dead_letters::DeadLetters;
 use poolhook::host::Host;
 use poolhook::log;
+use poolhook::pools::Pools;
 use poolhook::releases::Releases;
 use serde::de::IgnoredAny;
 use serde_json::json;
@@ -35,6 +36,8 @@ use crate::out::say;
 
 /// The largest payload of a synchronous invocation, in bytes: Lambda's own limit.
 const MAX_PAYLOAD_BYTES: usize = 6 * 1024 * 1024;
+/// The pools that are named at the start.
+const MOST_POOLS: usize = 20;
 /// Lambda returns the last 4 KB of the log if the caller asks for it.
 const LOG_TAIL_BYTES: usize = 4096;
 
@@ -44,14 +47,15 @@ const LOG_TAIL_BYTES: usize = 4096;
 /// Lambda. The address is printed on standard output, and a log line for each event
 /// on standard error. A component put into the folder of uploads, such as
 /// poolhook.blobs/uploads/my-mapper/v2.wasm, is published as the plugin that its
-/// folder names. Events that cannot be written go to the folder dead-dead_letters next to
+/// folder names. Events that cannot be written go to the folder dead-letters next to
 /// uploads. Ctrl-C stops the server after the events in progress.
 #[derive(Args)]
 #[command(after_help = "Examples:
   poolhook serve
   poolhook serve --port 0 --dynamodb
-  aws lambda invoke --endpoint-url http://127.0.0.1:3001 --function-name poolhook \\
-    --cli-binary-format raw-in-base64-out --payload file://event.json /dev/stdout
+  aws lambda invoke --endpoint-url http://127.0.0.1:3001 \\
+    --function-name poolhook --cli-binary-format raw-in-base64-out \\
+    --payload file://event.json /dev/stdout
 
 cognito-local, in .cognito/config.json:
   \"LambdaClient\": {\"endpoint\": \"http://127.0.0.1:3001\", \"region\": \"local\",
@@ -72,6 +76,24 @@ pub(crate) struct Options {
     plugin: PluginChoice,
 }
 
+/// The pools that have files, each with its table and plugin, or with what is wrong.
+async fn served(pools: &Pools) -> anyhow::Result<Vec<String>> {
+    let mut served = Vec::new();
+    for pool in pools.list().await? {
+        served.push(match pool {
+            Ok(id) => match pools.get(&id).await {
+                Ok(config) => format!(
+                    "{id}: table {} in {}, plugin {}",
+                    config.table.name, config.table.region, config.plugin
+                ),
+                Err(failure) => format!("{id}: {}", failure.text()),
+            },
+            Err(error) => error.to_string(),
+        });
+    }
+    Ok(served)
+}
+
 impl Options {
     pub(crate) fn run(self) -> anyhow::Result<Exit> {
         log::forward_warnings(|line| say!("{line}"));
@@ -81,7 +103,7 @@ impl Options {
         runtime.block_on(async {
             let items = self.items.open(self.config.what_is_in_aws()).await?;
             let pools = self.config.open().await?;
-            let count = pools.list().await?.len();
+            let served = served(&pools).await?;
             warn_of_shared_rows(&pools).await?;
             let releases = self.plugin.store.create().await?;
             self.watch_uploads(&releases).await?;
@@ -91,7 +113,7 @@ impl Options {
                 .load(Some(releases), pools.host_config())
                 .await?;
             let host = Host::new(pools, plugins, items);
-            self.serve(host.with_dead_letters(dead_letters), count)
+            self.serve(host.with_dead_letters(dead_letters), &served)
                 .await
         })
     }
@@ -106,7 +128,7 @@ impl Options {
         Ok(())
     }
 
-    async fn serve(self, host: Host, pools: usize) -> anyhow::Result<Exit> {
+    async fn serve(self, host: Host, pools: &[String]) -> anyhow::Result<Exit> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
         let listener = TcpListener::bind(address)
             .await
@@ -125,7 +147,13 @@ impl Options {
             .with_state(Arc::clone(&function));
 
         println!("http://{}", listener.local_addr()?);
-        say!("{pools} pools; items go to {store}");
+        say!("{} pools; items go to {store}", pools.len());
+        for pool in pools.iter().take(MOST_POOLS) {
+            say!("  {pool}");
+        }
+        if let Some(more) = pools.len().checked_sub(MOST_POOLS).filter(|more| *more > 0) {
+            say!("  and {more} more");
+        }
         say!(
             "serving the function {}; press Ctrl-C to stop",
             function.name

@@ -40,6 +40,8 @@ pub(crate) struct Walk {
     requests: Pace,
     items: Pace,
     ahead: Ahead,
+    /// The number of the next page, from 1.
+    page: u64,
 }
 
 /// The next page.
@@ -64,6 +66,14 @@ pub(crate) struct Walked {
 pub(crate) enum Stopped {
     #[error("{}", .0.name())]
     Cognito(#[source] CognitoError),
+    /// A page of users that cannot be listed.
+    #[error("page {page} of the users cannot be listed: {}", .error.name())]
+    Page {
+        /// From 1.
+        page: u64,
+        #[source]
+        error: CognitoError,
+    },
     /// A failure that every user would have, or a transient one that outlasted the retries.
     #[error("{}", .0.name())]
     Failure(#[source] Failure),
@@ -79,6 +89,7 @@ impl Walk {
         requests: Pace,
         items: Pace,
         from: Option<String>,
+        page: u64,
     ) -> Self {
         Self {
             host: Arc::new(host),
@@ -86,12 +97,19 @@ impl Walk {
             requests,
             items,
             ahead: Ahead::ToList(from),
+            page,
         }
     }
 
     /// Starts again at the first page.
     pub(crate) fn restart(&mut self) {
         self.ahead = Ahead::ToList(None);
+        self.page = 1;
+    }
+
+    /// The number of the next page, from 1.
+    pub(crate) fn page(&self) -> u64 {
+        self.page
     }
 
     /// Handles the next page; returns `None` after the last one.
@@ -105,7 +123,11 @@ impl Walk {
             users,
             malformed,
             next,
-        } = page.map_err(Stopped::Cognito)?;
+        } = page.map_err(|error| Stopped::Page {
+            page: self.page,
+            error,
+        })?;
+        self.page += 1;
         let ahead = async {
             match &next {
                 Some(token) => Ahead::Listed(self.list(Some(token)).await),

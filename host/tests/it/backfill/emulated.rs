@@ -82,6 +82,8 @@ pub(super) enum Refusal {
     OneIn(u64),
     /// All requests, with this code.
     All(&'static str),
+    /// The page of users with this token, with this code.
+    Page(&'static str, &'static str),
 }
 
 impl Cognito {
@@ -127,6 +129,7 @@ impl Pool {
                 .is_multiple_of(n)
                 .then_some("TooManyRequestsException"),
             Refusal::All(code) => Some(code),
+            Refusal::Page(token, code) => (request["PaginationToken"] == token).then_some(code),
         };
         if let Some(code) = code {
             self.refused.fetch_add(1, Relaxed);

@@ -21,8 +21,19 @@ pub(super) struct Progress {
     user_pool_id: String,
     /// The token of the next page.
     pub(super) next: String,
+    /// That page's number, from 1.
+    #[serde(default = "second")]
+    pub(super) page: u64,
+    /// Whether an earlier run could not list that page.
+    #[serde(default)]
+    pub(super) failed: bool,
     /// The counts of the pages before it.
     pub(super) so_far: Tally,
+}
+
+/// The least that a checkpoint without the number can have.
+fn second() -> u64 {
+    2
 }
 
 impl Checkpoint {
@@ -58,14 +69,31 @@ impl Checkpoint {
         &self,
         pool: &UserPoolId,
         next: &str,
+        page: u64,
         so_far: &Tally,
     ) -> anyhow::Result<()> {
-        let progress = Progress {
+        self.replace(&Progress {
             user_pool_id: pool.to_string(),
             next: next.to_owned(),
+            page,
+            failed: false,
             so_far: so_far.clone(),
-        };
-        let written = serde_json::to_vec(&progress)
+        })
+    }
+
+    /// Records that the next page could not be listed.
+    pub(super) fn fail(&self, pool: &UserPoolId) -> anyhow::Result<()> {
+        match self.read(pool)? {
+            Some(progress) => self.replace(&Progress {
+                failed: true,
+                ..progress
+            }),
+            None => Ok(()),
+        }
+    }
+
+    fn replace(&self, progress: &Progress) -> anyhow::Result<()> {
+        let written = serde_json::to_vec(progress)
             .map_err(io::Error::from)
             .and_then(|text| replace_file(&self.0, &text));
         written.with_context(|| self.file().to_string())

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use poolhook::blobs::{Key, Location};
 use poolhook::dead_letters::DeadLetters;
 use poolhook::host::{Host, Outcome};
@@ -20,7 +19,7 @@ use super::Selection;
 use crate::Exit;
 use crate::explain;
 use crate::options::{Config, Items, PluginChoice, block_on};
-use crate::out::{self, say};
+use crate::out::{self, Progress, say};
 use crate::walk::Look;
 
 /// Write the events that could not be written.
@@ -34,10 +33,11 @@ use crate::walk::Look;
 #[command(after_help = "Examples:
   poolhook dead-letters replay --dry-run
   poolhook dead-letters replay --pool eu-west-1_Ab12Cd34E --retryable
-  poolhook dead-letters replay --blobs s3://my-bucket --config s3://my-bucket/config --dynamodb --rate 20
+  poolhook dead-letters replay --blobs s3://my-bucket \\
+    --config s3://my-bucket/config --dynamodb --rate 20
 
-Exit codes: 0 no selected dead letter is left; 1 some are left; 2 wrong usage, or replay
-could not run.")]
+Exit codes: 0 no selected dead letter is left; 1 some are left; 2 wrong usage,
+or replay could not run.")]
 #[allow(
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
@@ -97,14 +97,11 @@ impl Options {
     async fn replay_all(&self, host: &Host, letters: &DeadLetters) -> anyhow::Result<Exit> {
         let keys = self.selection.keys(letters).await?;
         let (filter, how) = (self.selection.filter(), self.how());
-        let progress = ProgressBar::new(keys.len() as u64).with_style(
-            ProgressStyle::with_template("{bar:30} {pos}/{len} {per_sec} {eta}")
-                .unwrap_or_else(|_| ProgressStyle::default_bar()),
-        );
+        let progress = Progress::new(Some(keys.len() as u64), "dead letters");
         let mut pace = interval(Duration::from_secs(1) / self.rate);
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut done, mut stay, mut unreadable) = (0, 0, 0);
-        for key in keys {
+        for (at, key) in keys.into_iter().enumerate() {
             let turn = async { _ = pace.tick().await };
             let replayed = replay(host, letters, &key, filter, how, turn).await;
             match &replayed {
@@ -114,9 +111,9 @@ impl Options {
                 Replayed::Gone | Replayed::PassedOver => {}
             }
             progress.suspend(|| self.print(&key, &replayed))?;
-            progress.inc(1);
+            progress.set(at as u64 + 1);
         }
-        progress.finish_and_clear();
+        progress.finish();
         let did = if self.dry_run {
             "would be replayed"
         } else {
@@ -178,7 +175,7 @@ impl Options {
 fn why(report: &Report) -> String {
     match &report.outcome {
         Err(failure) => {
-            let (name, text) = (failure.name(), explain::failure(failure, report));
+            let (name, text) = (failure.name(), explain::failure(failure, &report.trace.log));
             format!("{name}: {text}")
         }
         Ok(Outcome::AlreadyThere(Existing::Different(names))) => {
@@ -204,7 +201,7 @@ fn as_json(key: &Key, replayed: &Replayed) -> Option<Value> {
         Replayed::Unreadable | Replayed::Gone | Replayed::PassedOver => return None,
     };
     let error = report.outcome.as_ref().err().map(|failure| {
-        let message = explain::failure(failure, report);
+        let message = explain::failure(failure, &report.trace.log);
         json!({ "errorType": failure.name(), "errorMessage": message })
     });
     Some(json!({

@@ -67,8 +67,8 @@ impl List {
   poolhook plugin show my-mapper
   poolhook plugin show my-mapper --json | jq -r .live.sha256
 
-Exit codes: 0 there is a release or a rejection; 1 there is neither; 2 wrong usage, or
-they cannot be read.")]
+Exit codes: 0 there is a release or a rejection; 1 there is neither; 2 wrong
+usage, or they cannot be read.")]
 pub(crate) struct Show {
     /// The plugin's name.
     #[arg(value_parser = name)]

@@ -25,10 +25,11 @@ use crate::trial::{Answer, Trial};
 #[derive(Args)]
 #[command(after_help = "Examples:
   poolhook plugin run my-mapper.wasm event.json
-  poolhook plugin run my-mapper.wasm events/*.json --settings settings.toml --json
+  poolhook plugin run my-mapper.wasm events/*.json --json \\
+    --settings settings.toml
 
-Exit codes: 0 every event was mapped or skipped; 1 an event failed; 2 wrong usage,
-or the component cannot be run.")]
+Exit codes: 0 every event was mapped or skipped; 1 an event failed; 2 wrong
+usage, or the component cannot be run.")]
 pub(crate) struct Options {
     #[command(flatten)]
     component: Component,

@@ -45,13 +45,14 @@ use cases::Case;
     after_help = "Examples:
   poolhook plugin test
   poolhook plugin test member-card --json
-  poolhook plugin test cases --component member-card.wasm --settings settings.toml
+  poolhook plugin test cases --component member-card.wasm \\
+    --settings settings.toml
   poolhook plugin test cases --pool config/eu-west-1_AbCdEfGhI.toml
   poolhook plugin test --bless && git diff cases
   poolhook plugin test --case new-user
 
-Exit codes: 0 all cases passed or were blessed; 1 a case failed; 2 wrong usage, no
-case, or a case that cannot be read."
+Exit codes: 0 all cases passed or were blessed; 1 a case failed; 2 wrong usage,
+no case, or a case that cannot be read."
 )]
 pub(crate) struct Options {
     /// A plugin's folder, with its cases in `cases`; or the folder of the cases.

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::bail;
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use poolhook::aws;
 use poolhook::cognito::{PoolUser, UserPool};
 use poolhook::config::{PoolConfig, Table, WriteMode};
@@ -24,7 +23,7 @@ use super::Walk;
 use super::tally::MALFORMED;
 use crate::explain;
 use crate::options::{Config, Items, PluginChoice};
-use crate::out::say;
+use crate::out::{Progress, say};
 use crate::pace::Pace;
 
 /// The pool whose users are listed, and how their items are put.
@@ -73,21 +72,20 @@ impl Users {
         Ok(Host::new(pools, plugins, items))
     }
 
-    /// Returns the walk and its progress bar.
+    /// Returns the walk, which begins at a page by its token and number, and its progress.
     pub(crate) async fn walk(
         &self,
         host: Host,
         rate: f64,
         from: Option<String>,
-    ) -> anyhow::Result<(Walk, ProgressBar)> {
+        page: u64,
+    ) -> anyhow::Result<(Walk, Progress)> {
         let pool = UserPool::new(&aws::config().await, &self.pool);
         let estimated = pool.estimated_users().await;
         let estimated = estimated.map_err(super::Stopped::Cognito)?;
-        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} users {per_sec} {eta}");
-        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
-        let progress = ProgressBar::new(estimated).with_style(style);
+        let progress = Progress::new(Some(estimated).filter(|n| *n > 0), "users");
         let requests = Pace::new(self.requests.into());
-        let walk = Walk::new(host, pool, requests, Pace::new(rate), from);
+        let walk = Walk::new(host, pool, requests, Pace::new(rate), from, page);
         Ok((walk, progress))
     }
 
@@ -186,7 +184,7 @@ pub(crate) fn user_line(user: &PoolUser, report: &Report, written: Option<&str>)
             "userName": user_name,
             "outcome": "failed",
             "errorType": failure.name(),
-            "errorMessage": explain::failure(failure, report),
+            "errorMessage": explain::failure(failure, &report.trace.log),
         })),
         Ok(Outcome::AlreadyThere(Existing::Different(names))) => {
             Some(json!({ "userName": user_name, "outcome": "differing", "attributes": names }))
