@@ -194,6 +194,14 @@ impl Report {
         }
     }
 
+    /// Whether a different item has the key, and not only because of the time of receipt.
+    pub fn differs(&self) -> bool {
+        matches!(
+            self.outcome,
+            Ok(Outcome::AlreadyThere(Existing::Different(_)))
+        )
+    }
+
     /// The event's log line, one JSON object: what happened, but not to which user. It
     /// contains no user name, no attribute's value and no text of the plugin's. If a
     /// different item is already there, it names the attributes that differ.
@@ -233,7 +241,7 @@ impl Report {
     /// transient failure if the event was dead-lettered.
     fn level(&self) -> Level {
         match (&self.outcome, &self.dead_lettered) {
-            (Ok(Outcome::AlreadyThere(Existing::Different(_))), _) => Level::Warn,
+            (Ok(_), _) if self.differs() => Level::Warn,
             (Ok(_), _) => Level::Info,
             (Err(failure), DeadLettered::Yes(_)) if failure.is_retryable() => Level::Warn,
             (Err(_), _) => Level::Error,

@@ -53,6 +53,20 @@ fn a_plugin_that_writes_another_key_is_an_error() {
         assert_eq!(failure(&report), name, "{config}");
     }
 
+    // A sort key that depends on the time is allowed, and warned of.
+    let timed = |sort: &str| {
+        let folder = TestFolder::new(&[(
+            POOL,
+            &format!("{FIELDS}id = 'user.name'\nSK = \"{sort}\"\n[key.sort]\nattribute = 'SK'"),
+        )]);
+        let (code, _, err) = text(&folder.poolhook(&["config", "check"]));
+        assert_eq!(code, Some(0), "{err}");
+        err.contains("warning: ") && err.contains("may write a second item")
+    };
+    assert!(timed("'JOINED#' ~ user.time"));
+    assert!(timed("user.time_ms"));
+    assert!(!timed("'PROFILE'"));
+
     // The template and the pool's own id agree with what the plugin writes.
     let right = "table = 'User'\nplugin = 'fields'\n\
         key = { attribute = 'PK', equals = '{userPoolId}#{userName}', sort.attribute = 'SK' }\n\

@@ -401,7 +401,7 @@ fn run_shows_items_costs_and_failures() {
     assert_eq!(failed["error"]["errorType"], "Plugin.Trap");
     let says = failed["error"]["errorMessage"].as_str().unwrap();
     assert!(
-        says.contains("Probably a panic, an assertion, abort()"),
+        says.contains("Probably a panic, an assertion, abort(), a clock"),
         "{says}"
     );
     assert!(

@@ -277,6 +277,8 @@ pub(crate) enum Fault {
     /// The process crashes at this write, the first one being 1: before the write takes effect, or
     /// after it.
     Cut { write: usize, after: bool },
+    /// Uploads cannot be read, with this code of S3's.
+    Denied(&'static str),
     /// Every call fails.
     Dead,
 }
@@ -325,6 +327,10 @@ impl Watched {
     async fn call<T>(&self, key: &str, call: BoxFuture<'_, T>) -> Result<T, BlobError> {
         match self.fault() {
             Fault::Dead => Err(self.dead(key)),
+            Fault::Denied(code) if key.starts_with("uploads/") => Err(BlobError::AccessDenied {
+                address: self.address(key),
+                code: code.to_owned(),
+            }),
             _ => call.await,
         }
     }

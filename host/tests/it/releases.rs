@@ -18,7 +18,7 @@ use poolhook::releases::{Rejection, artifact_key, live_key, release_key, uploade
 
 use crate::hostile::{default_plugin, hostile, plugin_name};
 use crate::release_fixtures::{
-    ACME, Lab, at, entry, from_wat, large_mapper, machine_code, mapper, upload,
+    ACME, Fault, Lab, at, entry, from_wat, large_mapper, machine_code, mapper, upload,
 };
 use crate::support::{POOL, event, failure};
 
@@ -525,6 +525,47 @@ fn a_plugin_waits_after_an_upload_that_used_up_the_limits() {
     let live = publish(ACME, &mapper(2), 20);
     assert!(matches!(live, Published::Live(_)), "{live:?}");
     assert_eq!(rejection(&lab, ACME), None);
+}
+
+/// An upload that its writer encrypted with a key of their own is rejected; a transient
+/// refusal is tried again.
+#[test]
+fn an_upload_that_cannot_be_read_for_good_is_rejected() {
+    let lab = Lab::new();
+    lab.publish_version(1, at(0));
+    let live = lab.live(ACME).unwrap();
+    let key = Key::try_from(format!("uploads/{ACME}/v2.wasm")).unwrap();
+    lab.put(&key, mapper(2));
+    let upload = |seconds| {
+        let publisher = lab.publisher();
+        lab.runtime
+            .block_on(publisher.publish_upload(&key, Some(at(seconds))))
+    };
+    for (seconds, code) in [
+        (1, "InvalidRequest"),
+        (2, "AccessDenied"),
+        (3, "KMS.DisabledException"),
+    ] {
+        lab.blobs.set(Fault::Denied(code));
+        let (_, published) = upload(seconds).unwrap().unwrap();
+        let Published::Rejected(rejected) = published else {
+            panic!("{published:?}");
+        };
+        assert_eq!(rejected.name(), "Upload.Unreadable", "{code}");
+        let rejection = lab
+            .runtime
+            .block_on(lab.releases().rejection(&plugin_name(ACME)));
+        let rejection = rejection.unwrap().unwrap();
+        assert_eq!(rejection.error_type, "Upload.Unreadable");
+        assert!(rejection.advice.contains("SSE-C"), "{}", rejection.advice);
+        assert_eq!(lab.live(ACME), Some(live));
+    }
+    for code in ["ExpiredToken", "SignatureDoesNotMatch"] {
+        lab.blobs.set(Fault::Denied(code));
+        assert!(upload(4).is_err(), "{code}");
+    }
+    lab.blobs.set(Fault::None);
+    assert!(matches!(upload(5), Ok(Some((_, Published::Live(_))))));
 }
 
 #[test]

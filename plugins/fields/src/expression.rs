@@ -140,9 +140,32 @@ fn describe(text: &str, error: &Error) -> String {
             value::NOTHING
         );
     }
+    let way_out = way_out(text, error.range().map_or(0, |range| range.start));
     match error.detail() {
-        Some(detail) => format!("{place}{detail}"),
-        None => format!("{place}{}", error.kind()),
+        Some(detail) => format!("{place}{detail}{way_out}"),
+        None => format!("{place}{}{way_out}", error.kind()),
+    }
+}
+
+/// What to write in place of what templates have, or of a name with a colon.
+fn way_out(text: &str, at: usize) -> String {
+    let text = text.trim();
+    if text.starts_with("{{") || text.starts_with("{%") {
+        let inner = text.trim_matches(['{', '}', '%', '-']).trim();
+        return format!("; an expression has no braces around it: write `{inner}`");
+    }
+    let (before, after) = text.split_at_checked(at).unwrap_or((text, ""));
+    let is_of_a_name = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+    let start = before.trim_end_matches(is_of_a_name);
+    let name = before.get(start.len()..).unwrap_or_default();
+    let rest = after.strip_prefix(':').unwrap_or_default();
+    let end = rest.find(|c| !is_of_a_name(c)).unwrap_or(rest.len());
+    let rest = rest.get(..end).unwrap_or_default();
+    match start.strip_suffix('.') {
+        Some(start) if !name.is_empty() && !rest.is_empty() => {
+            format!("; a name with a colon has brackets: write `{start}['{name}:{rest}']`")
+        }
+        _ => String::new(),
     }
 }
 

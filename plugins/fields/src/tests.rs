@@ -208,7 +208,14 @@ fn wrong_expressions_are_errors_for_every_user() {
             "user.name | default('a'",
             "at character 21: unexpected end of input",
         ),
-        ("{{ user.name }}", "at character 14: unexpected `}`"),
+        (
+            "{{ user.name }}",
+            "at character 14: unexpected `}`, expected `:`; an expression has no braces around it: write `user.name`",
+        ),
+        (
+            "user.attributes.custom:seats | int",
+            "at character 23: unexpected input after expression; a name with a colon has brackets: write `user.attributes['custom:seats']`",
+        ),
         (
             "user.x = 1",
             "at character 8: unexpected input after expression",

@@ -29,12 +29,22 @@ class Mapping(exports.Mapping):
     """What the world exports; its name is the interface's."""
 
     def to_item(self, user: User, settings: str) -> Outcome:
-        plan, trial_days = parse_settings(settings)
-        attributes = {each.name: each.value for each in user.user_attributes}
-        if attributes.get("custom:internal") == "true":
-            return Outcome_Skip("the user is internal")
-        values = item(user, attributes, plan, trial_days)
-        return Outcome_Put([Field(name, value) for name, value in values.items()])
+        try:
+            return outcome(user, settings)
+        except Err:
+            raise
+        except Exception as error:
+            # Uncaught, it would be a trap without a word of it.
+            raise Err(f"{type(error).__name__}: {error}") from error
+
+
+def outcome(user: User, settings: str) -> Outcome:
+    plan, trial_days = parse_settings(settings)
+    attributes = {each.name: each.value for each in user.user_attributes}
+    if attributes.get("custom:internal") == "true":
+        return Outcome_Skip("the user is internal")
+    values = item(user, attributes, plan, trial_days)
+    return Outcome_Put([Field(name, value) for name, value in values.items()])
 
 
 def item(user: User, attributes: dict[str, str], plan: str, trial_days: int) -> dict[str, Value]:

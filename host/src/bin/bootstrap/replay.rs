@@ -50,7 +50,7 @@ async fn replay_all(
         time.unwrap_or_default() >= TIME_PER_DEAD_LETTER
     };
     let mut rounds = Rounds::begin(dead_letters).await?;
-    let (mut done, mut stay, mut left) = (0, 0, 0);
+    let (mut done, mut stay, mut differing, mut left) = (0, 0, 0, 0);
     while is_time_left() {
         let Some(batch) = rounds.next().await? else {
             break;
@@ -69,6 +69,7 @@ async fn replay_all(
                 Replayed::Done(_) => done += 1,
                 Replayed::Stays(report) => {
                     stay += 1;
+                    differing += u32::from(report.differs());
                     println!("{}", report.log_line(&context.request_id));
                     fails = report.outcome.is_err_and(|failure| failure.is_retryable());
                 }
@@ -86,6 +87,7 @@ async fn replay_all(
     let summary = json!({
         "done": done,
         "stay": stay,
+        "differing": differing,
         "left": left,
         "poolsLeft": rounds.pools_left(),
     });

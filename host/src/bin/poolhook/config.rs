@@ -28,6 +28,7 @@ use crate::Exit;
 use crate::explain;
 use crate::options::{PluginChoice, block_on, locations};
 use crate::out::{self, say};
+use crate::trial::received;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -183,13 +184,17 @@ impl Check {
                         problem,
                     }));
                 }
-                let item = match try_out(&plugin, &id, &config)? {
+                let item = match try_out(&plugin, &id, &config, SystemTime::now())? {
                     Tried::Item(item) => item,
                     Tried::WrongSettings(message) => {
                         let (file, text) = pools.settings_file(&id).await?;
                         return Err(ConfigError::of_settings(&file, &text, &message).into());
                     }
                 };
+                if let Some(problem) = sort_key_by_time(&plugin, &id, &config, item.as_ref())? {
+                    let file = pools.address(&id);
+                    warnings.push(Warning { file, problem });
+                }
                 if let Some(tables) = &mut tables {
                     tables
                         .check(&pools.address(&id), &config, item.as_ref())
@@ -244,9 +249,14 @@ enum Tried {
 }
 
 /// Maps the sample user of a pool, and checks the item's key.
-fn try_out(plugin: &Plugin, id: &UserPoolId, config: &PoolConfig) -> Result<Tried, Failure> {
+fn try_out(
+    plugin: &Plugin,
+    id: &UserPoolId,
+    config: &PoolConfig,
+    received: SystemTime,
+) -> Result<Tried, Failure> {
     let user = sample_user(id)?;
-    let run = plugin.run(&user, SystemTime::now(), &config.settings, &config.limits);
+    let run = plugin.run(&user, received, &config.settings, &config.limits);
     let item = match run.mapping {
         Err(PluginError::Refused { message }) if message.starts_with("settings") => {
             return Ok(Tried::WrongSettings(message));
@@ -265,6 +275,32 @@ fn try_out(plugin: &Plugin, id: &UserPoolId, config: &PoolConfig) -> Result<Trie
         return Ok(Tried::WrongSettings(mistakes));
     }
     Ok(Tried::Item(item))
+}
+
+/// A warning if the plugin chooses the sort key, and another one at another time.
+fn sort_key_by_time(
+    plugin: &Plugin,
+    id: &UserPoolId,
+    config: &PoolConfig,
+    item: Option<&Item>,
+) -> Result<Option<Problem>, Failure> {
+    let (Some(sort_key), None, Some(item)) = (&config.table.sort_key, &config.sort_equals, item)
+    else {
+        return Ok(None);
+    };
+    let Tried::Item(Some(later)) = try_out(plugin, id, config, received())? else {
+        return Ok(None);
+    };
+    let same = item.attributes().get(sort_key) == later.attributes().get(sort_key);
+    Ok((!same).then(|| Problem {
+        line: 1,
+        column: 1,
+        key: "key.sort".to_owned(),
+        rule: format!(
+            "the plugin's sort key `{}` depends on the time: a second attempt for the same user may write a second item. Set `key.sort.equals`, or make it the same each time",
+            shown(sort_key)
+        ),
+    }))
 }
 
 /// The pools' tables in DynamoDB, each described once.

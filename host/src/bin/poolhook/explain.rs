@@ -58,8 +58,8 @@ pub(crate) fn item(error: &ItemError) -> String {
     }
 }
 
-/// What probably made the plugin trap. Rust's panics are told by what the SDK logs, the
-/// languages that bring an engine by its functions' names.
+/// What probably made the plugin trap. Rust's panics are told by what the SDK logs, Python
+/// by its engine's functions; what JavaScript throws is no trap.
 fn cause(backtrace: &[String], log: &[LogLine]) -> String {
     let panic = log
         .iter()
@@ -68,16 +68,11 @@ fn cause(backtrace: &[String], log: &[LogLine]) -> String {
     if let Some(panic) = panic {
         return format!("The plugin {}.", shown(&panic.message));
     }
-    let has = |parts: &[&str]| {
-        let is = |name: &String| parts.iter().any(|part| name.contains(part));
-        backtrace.iter().any(is)
-    };
-    let cause = if has(&["componentize_py", "PyEval_", "Py_FatalError"]) {
-        "Probably a Python exception other than Err, an import in a function, a clock, or print. Catch the exception, and log it"
-    } else if has(&["JS_Call", "quickjs", "qjs", "js_"]) {
-        "Probably a JavaScript value of another shape than the interface has, or a clock"
+    let python = ["componentize_py", "PyEval_", "Py_", "__wasilibc_"];
+    let is_python = |name: &String| python.iter().any(|part| name.contains(part));
+    if backtrace.iter().any(is_python) {
+        "Probably a Python exception that nothing caught, an import in a function, a clock, or print.".to_owned()
     } else {
-        "Probably a panic, an assertion, abort(), or a result that was out of bounds"
-    };
-    format!("{cause}.")
+        "Probably a panic, an assertion, abort(), a clock, or, in JavaScript, a value of another shape than the interface has.".to_owned()
+    }
 }

@@ -100,13 +100,17 @@ impl Options {
         let progress = Progress::new(Some(keys.len() as u64), "dead letters");
         let mut pace = interval(Duration::from_secs(1) / self.rate);
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut done, mut stay, mut unreadable) = (0, 0, 0);
+        let (mut done, mut stay, mut differing, mut unreadable) = (0, 0, 0, 0);
         for (at, key) in keys.into_iter().enumerate() {
             let turn = async { _ = pace.tick().await };
             let replayed = replay(host, letters, &key, filter, how, turn).await;
             match &replayed {
                 Replayed::Done(_) => done += 1,
-                Replayed::Stays(_) | Replayed::Failed(_) => stay += 1,
+                Replayed::Stays(report) => {
+                    stay += 1;
+                    differing += u32::from(report.differs());
+                }
+                Replayed::Failed(_) => stay += 1,
                 Replayed::Unreadable => unreadable += 1,
                 Replayed::Gone | Replayed::PassedOver => {}
             }
@@ -120,6 +124,9 @@ impl Options {
             "replayed"
         };
         say!("{done} {did}, {stay} left; store: {}", self.items.name());
+        if differing > 0 {
+            say!("{differing} of those left differ from the rows that have their keys");
+        }
         if unreadable > 0 {
             say!(
                 "{unreadable} passed over: their events cannot be read. `poolhook dead-letters show` shows them, `purge` deletes them"

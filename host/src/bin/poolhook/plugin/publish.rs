@@ -89,7 +89,7 @@ impl Options {
             }
             Published::Superseded(checked, live) => {
                 say!(
-                    "{plugin}: published, but not live: a later upload or rollback, of {}, keeps {} live",
+                    "{plugin}: published, but not live: a later upload or rollback, of {}, keeps sha256:{} live",
                     live.since,
                     live.sha256
                 );
