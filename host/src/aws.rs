@@ -50,6 +50,13 @@ pub(crate) fn client_config(shared: &SdkConfig, limits: Limits, region: Option<&
 pub(crate) const NO_CREDENTIALS: &str =
     "no credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
 
+/// The code of a request's error: the service's, or [`NO_CREDENTIALS`]; empty if it has
+/// none.
+pub(crate) fn code_of(service: Option<&str>, error: &(dyn Error + 'static)) -> String {
+    let none = || lacks_credentials(error).then_some(NO_CREDENTIALS);
+    service.or_else(none).unwrap_or_default().to_owned()
+}
+
 /// Whether a request failed because there are no credentials.
 pub(crate) fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
     let is = |error: &(dyn Error + 'static)| {

@@ -17,7 +17,7 @@ use crate::plugins::Plugins;
 use crate::pools::Pools;
 use crate::report::{DeadLettered, Report, Step, Trace};
 use crate::sources::Sources;
-use crate::store::{Existing, ItemStore};
+use crate::store::ItemStore;
 
 /// The part of an event's time that is reserved for writing its dead letter.
 const DEAD_LETTER_TIME: Duration = Duration::from_secs(1);
@@ -133,21 +133,16 @@ impl Host {
             .items
             .put(&pool.table, &item, user.write.unwrap_or(pool.write), until);
         let put = trace.time_async(Step::Store, put).await;
-        trace.table = Some(pool.table.name.clone());
-        let mut outcome = put?.into();
-        if let Outcome::AlreadyThere(existing @ Existing::Different(_)) = &mut outcome
-            && let (Some(other), Some(limits)) =
-                (received.checked_sub(OTHER_TIME), pool.limits.until(until))
-        {
-            let run = plugin.run(event, other, &pool.settings, &limits);
-            if let Ok(Mapping::Put(fields)) = run.mapping
-                && let Ok(other) = fields.into_item()
-            {
-                *existing = existing.clone().but_for_time(&item, &other);
-            }
-        }
+        trace.table = Some(pool.table.clone());
+        let at_another_time = || {
+            let received = received.checked_sub(OTHER_TIME)?;
+            let limits = pool.limits.until(until)?;
+            let run = plugin.run(event, received, &pool.settings, &limits);
+            run.mapping.ok()?.into_item()
+        };
+        let put = put.map(|put| put.but_for_time(&item, at_another_time));
         trace.item = Some(item);
-        Ok(outcome)
+        Ok(put?.into())
     }
 
     /// Writes the dead letter of an event that could not be written. A pool that no config

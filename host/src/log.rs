@@ -3,17 +3,20 @@
 //!
 //! [doc]: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html
 
+#[cfg(feature = "lambda")]
+use std::error::Error;
 use std::fmt;
 use std::panic::{self, PanicHookInfo};
+#[cfg(feature = "lambda")]
+use std::process::ExitCode;
 use std::time::SystemTime;
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
+use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
-use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
-use tracing_subscriber::registry;
 
 use crate::text::printable_json;
 use crate::timestamp::Timestamp;
@@ -56,8 +59,33 @@ pub fn line(level: Level, body: &impl Serialize) -> String {
 /// Prints the warnings and errors of the AWS SDKs and of Lambda's runtime as lines.
 /// Only the first call in a process has an effect.
 pub fn forward_warnings(print: fn(String)) {
-    let lines = registry().with(Lines { print }.with_filter(LevelFilter::WARN));
-    let _ = tracing::subscriber::set_global_default(lines);
+    let _ = tracing::subscriber::set_global_default(Lines { print });
+}
+
+/// Runs a function of Lambda's on one thread, and prints what is no event's as lines: the
+/// libraries' warnings, panics, and the error that ends it.
+#[cfg(feature = "lambda")]
+pub fn serve(
+    print: fn(String),
+    serve: impl Future<Output = Result<(), Box<dyn Error + Send + Sync>>>,
+) -> ExitCode {
+    forward_warnings(print);
+    forward_panics(print);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let served = match runtime {
+        Ok(runtime) => runtime.block_on(serve),
+        Err(error) => Err(error.into()),
+    };
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let message = error.to_string();
+            print(line(Level::Error, &json!({ "message": message })));
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Prints a panic as a line that says where it happened. Its message may contain
@@ -72,12 +100,33 @@ pub fn forward_panics(print: fn(String)) {
     }));
 }
 
+/// Prints events, and has nothing to do with spans.
 struct Lines {
     print: fn(String),
 }
 
-impl<S: Subscriber> Layer<S> for Lines {
-    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+impl Subscriber for Lines {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.is_event() && *metadata.level() <= tracing::Level::WARN
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(LevelFilter::WARN)
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
         let metadata: &Metadata<'_> = event.metadata();
         let level = if *metadata.level() == tracing::Level::ERROR {
             Level::Error

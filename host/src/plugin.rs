@@ -29,6 +29,7 @@ use wasmtime::{Engine, Store};
 use crate::config::{Limits, PluginName, Settings};
 use crate::digest::Sha256;
 use crate::event::PostConfirmation;
+use crate::item::Item;
 pub use artifact::{Artifact, ArtifactFiles};
 pub use error::PluginError;
 pub use sandbox::LogLine;
@@ -105,6 +106,16 @@ pub enum Mapping {
     Put(Fields),
     /// Write nothing. Holds the plugin's reason, which may contain personal data.
     Skip(String),
+}
+
+impl Mapping {
+    /// The item, if there is one and DynamoDB accepts it.
+    pub(crate) fn into_item(self) -> Option<Item> {
+        match self {
+            Self::Put(fields) => fields.into_item().ok(),
+            Self::Skip(_) => None,
+        }
+    }
 }
 
 impl Plugin {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use crate::config::{OnFailure, PluginName, PluginRef, TableName};
+use crate::config::{OnFailure, PluginName, PluginRef, Table};
 use crate::digest::Sha256;
 use crate::event::{EventError, UserPoolId};
 use crate::failure::{Failure, Outcome, Skip};
@@ -57,7 +57,7 @@ pub struct Trace {
     /// The pool's `on-failure`; the default until the config is read.
     pub on_failure: OnFailure,
     /// The table that the item was put to.
-    pub table: Option<TableName>,
+    pub table: Option<Table>,
     /// The item, once it has passed all checks.
     pub item: Option<Item>,
     /// The time of each step.
@@ -213,7 +213,7 @@ impl Report {
             user_pool_id: trace.user_pool_id.as_ref().map(UserPoolId::as_str),
             plugin: trace.plugin.as_ref().map(PluginName::as_str),
             component: trace.component,
-            table: trace.table.as_ref().map(TableName::as_str),
+            table: trace.table.as_ref().map(|table| table.name.as_str()),
             outcome: self.outcome_name(),
             skipped_by: match &self.outcome {
                 Ok(Outcome::Skipped(Skip::TriggerSource)) => Some("trigger source"),

@@ -113,26 +113,27 @@ impl Existing {
             Self::Different(names)
         }
     }
+}
 
-    /// Leaves out the attributes that differ between `item` and `other`, which the plugin
-    /// made for the same user at another time.
-    pub(crate) fn but_for_time(self, item: &Item, other: &Item) -> Self {
-        let Self::Different(names) = self else {
+impl Put {
+    /// Leaves out differences that only the time of receipt makes: attributes that differ
+    /// between `item` and what the plugin makes of the same user at another time.
+    pub(crate) fn but_for_time(self, item: &Item, other: impl FnOnce() -> Option<Item>) -> Self {
+        let Self::AlreadyThere(Existing::Different(names)) = self else {
             return self;
         };
-        let depends = match Self::compare(other.attributes(), item) {
-            Self::Different(names) => names,
+        let other = other().map(|other| Existing::compare(other.attributes(), item));
+        let depends = match other {
+            Some(Existing::Different(names)) => names,
             _ => Vec::new(),
         };
-        let names: Vec<_> = names
-            .into_iter()
-            .filter(|name| !depends.contains(name))
-            .collect();
-        if names.is_empty() {
-            Self::OtherTime
+        let differs = |name: &String| !depends.contains(name);
+        let names: Vec<_> = names.into_iter().filter(differs).collect();
+        Self::AlreadyThere(if names.is_empty() {
+            Existing::OtherTime
         } else {
-            Self::Different(names)
-        }
+            Existing::Different(names)
+        })
     }
 }
 

@@ -39,26 +39,7 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         });
     }
-    log::forward_warnings(|line| println!("{line}"));
-    log::forward_panics(|line| println!("{line}"));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let served = match runtime {
-        Ok(runtime) => runtime.block_on(serve()),
-        Err(error) => Err(error.into()),
-    };
-    match served {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let message = error.to_string();
-            println!(
-                "{}",
-                log::line(Level::Error, &json!({ "message": message }))
-            );
-            ExitCode::FAILURE
-        }
-    }
+    log::serve(|line| println!("{line}"), serve())
 }
 
 async fn serve() -> Result<(), Error> {

@@ -279,11 +279,8 @@ where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     R: std::fmt::Debug + Send + Sync + 'static,
 {
-    let code = error
-        .as_service_error()
-        .and_then(|error| error.meta().code());
-    let no_credentials = || aws::lacks_credentials(&error).then_some(aws::NO_CREDENTIALS);
-    let code = code.or_else(no_credentials).unwrap_or_default().to_owned();
+    let service = error.as_service_error();
+    let code = aws::code_of(service.and_then(|error| error.meta().code()), &error);
     let region = table.region.clone();
     let table = table.name.to_string();
     match code.as_str() {

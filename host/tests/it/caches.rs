@@ -311,7 +311,7 @@ impl Later<'_> {
         let report = self.lab.handle(&self.host, &event(name));
         assert!(report.outcome.is_ok(), "{:?}", report.outcome);
         let found = report.trace.table.as_ref().unwrap();
-        assert_eq!(found.as_str(), table);
+        assert_eq!(found.name.as_str(), table);
         report
     }
 

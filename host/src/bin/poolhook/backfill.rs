@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use poolhook::cognito::CognitoError;
+use poolhook::config::Table;
 use poolhook::store::ItemStore;
 use serde_json::json;
 
@@ -82,7 +83,7 @@ impl Options {
             None => (None, 1, Tally::default()),
         };
         // A pool without a valid config fails before the first user is listed.
-        self.users.pool_config().await?;
+        let config = self.users.pool_config().await?;
         let host = self.users.host(items).await?;
         let resumed = from.is_some();
         let (mut walk, progress) = self.users.walk(host, rate, from, page).await?;
@@ -107,7 +108,7 @@ impl Options {
                 }
                 Err(stopped) => {
                     progress.abandon();
-                    self.summarize(&tally, false)?;
+                    self.summarize(&config.table, &tally, false)?;
                     if matches!(stopped, Stopped::Page { .. }) && !self.dry_run {
                         if failed_before && first {
                             say!("this is the page that the last run could not list, either");
@@ -126,7 +127,7 @@ impl Options {
             }
             if interrupt.asked() {
                 progress.abandon();
-                self.summarize(&tally, false)?;
+                self.summarize(&config.table, &tally, false)?;
                 say!("{}", self.way_on(&checkpoint));
                 return Ok(Exit::Failed);
             }
@@ -135,7 +136,7 @@ impl Options {
         if !self.dry_run {
             checkpoint.remove()?;
         }
-        self.summarize(&tally, true)?;
+        self.summarize(&config.table, &tally, true)?;
         Ok(Exit::of(tally.failed == 0))
     }
 
@@ -179,10 +180,11 @@ impl Options {
         Ok(())
     }
 
-    fn summarize(&self, tally: &Tally, complete: bool) -> io::Result<()> {
+    fn summarize(&self, table: &Table, tally: &Tally, complete: bool) -> io::Result<()> {
         if self.users.json {
             let line = json!({ "summary": tally, "complete": complete, "dryRun": self.dry_run,
-                               "store": self.users.items.name() });
+                               "store": self.users.items.name(), "table": table.name.as_str(),
+                               "region": table.region });
             return out::json(line);
         }
         let written = if self.dry_run {
@@ -193,7 +195,7 @@ impl Options {
         say!(
             "{}; store: {}",
             tally.text(written),
-            self.users.items.name()
+            self.users.items.table(table)
         );
         Ok(())
     }

@@ -11,7 +11,7 @@ use clap::Args;
 use poolhook::aws::{self, SdkConfig};
 use poolhook::blobs::s3::Timeouts;
 use poolhook::blobs::{Blobs, Location, Locations};
-use poolhook::config::{HostConfig, PluginName, PublishLimits, Settings, shared_rows};
+use poolhook::config::{HostConfig, PluginName, PublishLimits, Settings, Table, shared_rows};
 use poolhook::digest::Sha256;
 use poolhook::plugin::{Artifact, ArtifactFiles, Loader, Plugin, PluginError};
 use poolhook::plugins::Plugins;
@@ -147,6 +147,16 @@ impl Items {
             "DynamoDB".to_owned()
         } else {
             self.file().display().to_string()
+        }
+    }
+
+    /// A table in the store, for people.
+    pub(crate) fn table(&self, table: &Table) -> String {
+        let Table { name, region, .. } = table;
+        if self.dynamodb {
+            format!("{name} in DynamoDB, {region}")
+        } else {
+            format!("{name} in {}", self.file().display())
         }
     }
 

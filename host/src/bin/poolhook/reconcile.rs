@@ -6,6 +6,7 @@ use std::io;
 use std::sync::Arc;
 
 use clap::Args;
+use poolhook::config::Table;
 use serde_json::json;
 
 use crate::Exit;
@@ -89,7 +90,13 @@ impl Options {
         if self.users.json && complete {
             orphans.print(&self.users, &*rows).await?;
         }
-        self.summarize(&tally, orphaned, complete, orphans.why_not())?;
+        self.summarize(
+            orphans.table(),
+            &tally,
+            orphaned,
+            complete,
+            orphans.why_not(),
+        )?;
         let missing = if self.apply { 0 } else { tally.written };
         let wrong = missing + tally.differing + tally.failed + orphaned.unwrap_or_default();
         Ok(Exit::of(complete && wrong == 0))
@@ -97,6 +104,7 @@ impl Options {
 
     fn summarize(
         &self,
+        table: &Table,
         tally: &Tally,
         orphaned: Option<u64>,
         complete: bool,
@@ -119,6 +127,8 @@ impl Options {
                 "complete": complete,
                 "applied": self.apply,
                 "store": self.users.items.name(),
+                "table": table.name.as_str(),
+                "region": table.region,
                 "orphansNotLookedFor": why_not,
             });
             return out::json(line);
@@ -131,7 +141,7 @@ impl Options {
         say!(
             "{}; store: {}",
             tally.text(missing),
-            self.users.items.name()
+            self.users.items.table(table)
         );
         match (orphaned, why_not) {
             (Some(n), _) => say!("{n} orphaned rows"),

@@ -76,19 +76,94 @@ impl Options {
     }
 
     async fn handle_all(&self, host: &Host) -> anyhow::Result<Exit> {
-        let store = self.items.name();
         let mut all_well = true;
         for file in &self.events {
             let raw = read(file).with_context(|| format!("cannot read {file}"))?;
             let report = host.handle(host.deliver(&raw, Duration::MAX)).await;
             all_well &= report.outcome.is_ok();
             if self.json {
-                print_json(file, &store, self.dry_run, &report)?;
+                self.print_json(file, &report)?;
             } else {
-                print(file, &store, self.dry_run, &report)?;
+                self.print(file, &report)?;
             }
         }
         Ok(Exit::of(all_well))
+    }
+
+    fn print(&self, file: &str, report: &Report) -> io::Result<()> {
+        let trace = &report.trace;
+        for line in &trace.log {
+            say!(
+                "{file}: plugin log: {:?}: {}",
+                line.level,
+                shown(&line.message)
+            );
+        }
+        if let Some(item) = trace.item.as_ref().filter(|_| report.outcome.is_ok()) {
+            let item = serde_json::to_string(item).unwrap_or_default();
+            out::json(item)?;
+        }
+        let table = trace.table.as_ref();
+        let table = table
+            .map(|table| self.items.table(table))
+            .unwrap_or_default();
+        match &report.outcome {
+            Ok(Outcome::Written) if self.dry_run => {
+                say!("{file}: would be written to {table}{}", cost(report));
+            }
+            Ok(Outcome::Written) => say!("{file}: written to {table}{}", cost(report)),
+            Ok(Outcome::AlreadyThere(existing)) => {
+                let differs = how_it_differs(existing);
+                say!("{file}: already there{differs}: {table} already has an item with this key");
+            }
+            Ok(Outcome::Skipped(Skip::TriggerSource)) => {
+                say!("{file}: skipped: the pool's config does not list this trigger source");
+            }
+            Ok(Outcome::Skipped(Skip::Plugin { reason })) => {
+                say!("{file}: skipped by the plugin: {}", shown(reason));
+            }
+            Err(failure) => say!(
+                "{file}: {}: {}",
+                failure.name(),
+                explain::failure(failure, &report.trace.log)
+            ),
+        }
+        Ok(())
+    }
+
+    fn print_json(&self, file: &str, report: &Report) -> io::Result<()> {
+        let trace = &report.trace;
+        let reason = match &report.outcome {
+            Ok(Outcome::Skipped(Skip::TriggerSource)) => Some("trigger source"),
+            Ok(Outcome::Skipped(Skip::Plugin { reason })) => Some(reason.as_str()),
+            _ => None,
+        };
+        let error = report.outcome.as_ref().err().map(|failure| {
+            let message = explain::failure(failure, &report.trace.log);
+            json!({ "errorType": failure.name(), "errorMessage": message })
+        });
+        let differing = match &report.outcome {
+            Ok(Outcome::AlreadyThere(Existing::Different(names))) => Some(names),
+            _ => None,
+        };
+        let line = json!({
+            "event": file,
+            "userPoolId": trace.user_pool_id.as_ref().map(ToString::to_string),
+            "outcome": report.outcome_name(),
+            "dryRun": self.dry_run,
+            "reason": reason,
+            "error": error,
+            "differing": differing,
+            "store": self.items.name(),
+            "table": trace.table.as_ref().map(|table| table.name.as_str()),
+            "region": trace.table.as_ref().map(|table| &table.region),
+            "item": trace.item,
+            "plugin": trace.plugin.as_ref().map(ToString::to_string),
+            "fuel": trace.fuel,
+            "micros": trace.micros,
+            "log": trace.log,
+        });
+        out::json(line)
     }
 }
 
@@ -99,53 +174,6 @@ fn read(file: &str) -> std::io::Result<Vec<u8>> {
     let mut raw = Vec::new();
     std::io::stdin().lock().read_to_end(&mut raw)?;
     Ok(raw)
-}
-
-fn print(file: &str, store: &str, dry_run: bool, report: &Report) -> io::Result<()> {
-    let trace = &report.trace;
-    for line in &trace.log {
-        say!(
-            "{file}: plugin log: {:?}: {}",
-            line.level,
-            shown(&line.message)
-        );
-    }
-    if let Some(item) = trace.item.as_ref().filter(|_| report.outcome.is_ok()) {
-        let item = serde_json::to_string(item).unwrap_or_default();
-        out::json(item)?;
-    }
-    let table = trace
-        .table
-        .as_ref()
-        .map(ToString::to_string)
-        .unwrap_or_default();
-    match &report.outcome {
-        Ok(Outcome::Written) if dry_run => {
-            say!(
-                "{file}: would be written to {table} in {store}{}",
-                cost(report)
-            );
-        }
-        Ok(Outcome::Written) => say!("{file}: written to {table} in {store}{}", cost(report)),
-        Ok(Outcome::AlreadyThere(existing)) => {
-            let differs = how_it_differs(existing);
-            say!(
-                "{file}: already there{differs}: {table} in {store} already has an item with this key"
-            );
-        }
-        Ok(Outcome::Skipped(Skip::TriggerSource)) => {
-            say!("{file}: skipped: the pool's config does not list this trigger source");
-        }
-        Ok(Outcome::Skipped(Skip::Plugin { reason })) => {
-            say!("{file}: skipped by the plugin: {}", shown(reason));
-        }
-        Err(failure) => say!(
-            "{file}: {}: {}",
-            failure.name(),
-            explain::failure(failure, &report.trace.log)
-        ),
-    }
-    Ok(())
 }
 
 /// Describes the item that is there already, to append to a message.
@@ -167,38 +195,4 @@ fn cost(report: &Report) -> String {
         .unwrap_or_default();
     let micros = trace.micros.plugin.unwrap_or_default();
     format!(" (plugin {plugin}: {micros} us, {} fuel)", trace.fuel)
-}
-
-fn print_json(file: &str, store: &str, dry_run: bool, report: &Report) -> io::Result<()> {
-    let trace = &report.trace;
-    let reason = match &report.outcome {
-        Ok(Outcome::Skipped(Skip::TriggerSource)) => Some("trigger source"),
-        Ok(Outcome::Skipped(Skip::Plugin { reason })) => Some(reason.as_str()),
-        _ => None,
-    };
-    let error = report.outcome.as_ref().err().map(|failure| {
-        let message = explain::failure(failure, &report.trace.log);
-        json!({ "errorType": failure.name(), "errorMessage": message })
-    });
-    let differing = match &report.outcome {
-        Ok(Outcome::AlreadyThere(Existing::Different(names))) => Some(names),
-        _ => None,
-    };
-    let line = json!({
-        "event": file,
-        "userPoolId": trace.user_pool_id.as_ref().map(ToString::to_string),
-        "outcome": report.outcome_name(),
-        "dryRun": dry_run,
-        "reason": reason,
-        "error": error,
-        "differing": differing,
-        "store": store,
-        "table": trace.table.as_ref().map(ToString::to_string),
-        "item": trace.item,
-        "plugin": trace.plugin.as_ref().map(ToString::to_string),
-        "fuel": trace.fuel,
-        "micros": trace.micros,
-        "log": trace.log,
-    });
-    out::json(line)
 }

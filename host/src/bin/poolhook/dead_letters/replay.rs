@@ -1,5 +1,6 @@
 //! `poolhook dead-letters replay`: puts events that failed through the host again.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -101,6 +102,7 @@ impl Options {
         let mut pace = interval(Duration::from_secs(1) / self.rate);
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut done, mut stay, mut differing, mut unreadable) = (0, 0, 0, 0);
+        let mut tables = BTreeSet::new();
         for (at, key) in keys.into_iter().enumerate() {
             let turn = async { _ = pace.tick().await };
             let replayed = replay(host, letters, &key, filter, how, turn).await;
@@ -114,6 +116,10 @@ impl Options {
                 Replayed::Unreadable => unreadable += 1,
                 Replayed::Gone | Replayed::PassedOver => {}
             }
+            if let Replayed::Done(report) | Replayed::Stays(report) = &replayed {
+                let table = report.trace.table.as_ref();
+                tables.extend(table.map(|table| format!("{} in {}", table.name, table.region)));
+            }
             progress.suspend(|| self.print(&key, &replayed))?;
             progress.set(at as u64 + 1);
         }
@@ -123,7 +129,13 @@ impl Options {
         } else {
             "replayed"
         };
-        say!("{done} {did}, {stay} left; store: {}", self.items.name());
+        let store = self.items.name();
+        let tables: Vec<_> = tables.into_iter().collect();
+        let tables = match &tables[..] {
+            [] => String::new(),
+            tables => format!(" ({})", tables.join(", ")),
+        };
+        say!("{done} {did}, {stay} left; store: {store}{tables}");
         if differing > 0 {
             say!("{differing} of those left differ from the rows that have their keys");
         }
@@ -153,7 +165,7 @@ impl Options {
 
     fn print(&self, key: &Key, replayed: &Replayed) -> io::Result<()> {
         if self.json {
-            if let Some(line) = as_json(key, replayed) {
+            if let Some(line) = as_json(key, replayed, &self.items.name()) {
                 out::json(line)?;
             }
             return Ok(());
@@ -197,13 +209,14 @@ fn why(report: &Report) -> String {
     }
 }
 
-fn as_json(key: &Key, replayed: &Replayed) -> Option<Value> {
+fn as_json(key: &Key, replayed: &Replayed, store: &str) -> Option<Value> {
     let (stays, report) = match replayed {
         Replayed::Done(report) => (false, report),
         Replayed::Stays(report) => (true, report),
         Replayed::Failed(error) => {
             let error = json!({ "errorMessage": error.to_string() });
-            return Some(json!({ "key": key.as_str(), "stays": true, "error": error }));
+            let key = key.as_str();
+            return Some(json!({ "key": key, "stays": true, "store": store, "error": error }));
         }
         Replayed::Unreadable | Replayed::Gone | Replayed::PassedOver => return None,
     };
@@ -215,6 +228,9 @@ fn as_json(key: &Key, replayed: &Replayed) -> Option<Value> {
         "key": key.as_str(),
         "stays": stays,
         "outcome": report.outcome_name(),
+        "store": store,
+        "table": report.trace.table.as_ref().map(|table| table.name.as_str()),
+        "region": report.trace.table.as_ref().map(|table| &table.region),
         "item": report.trace.item,
         "error": error,
     }))

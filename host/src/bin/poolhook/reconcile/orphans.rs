@@ -4,7 +4,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::sync::Arc;
 
-use poolhook::config::PoolConfig;
+use poolhook::config::{PoolConfig, Table};
 use poolhook::event::{PostConfirmation, UserPoolId};
 use poolhook::item::{AttributeValue, Key};
 use poolhook::store::ItemReader;
@@ -84,6 +84,11 @@ impl Orphans {
             }
         }
         Ok(None)
+    }
+
+    /// The pool's table.
+    pub(super) fn table(&self) -> &Table {
+        &self.config.table
     }
 
     pub(super) fn why_not(&self) -> Option<&str> {
