@@ -5,6 +5,7 @@
 //! `dead-letters/<user pool id>/<date>/<digest of the event>.json`. It contains
 //! personal data. An event whose pool cannot be read has `unreadable` in its place.
 
+use std::borrow::Cow;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -96,17 +97,20 @@ impl DeadLetter {
         }
     }
 
+    /// The event's bytes.
+    pub fn raw(&self) -> Cow<'_, [u8]> {
+        match (&self.event, &self.event_base64) {
+            (Some(event), _) => event.get().as_bytes().into(),
+            (None, Some(raw)) => BASE64.decode(raw).unwrap_or_default().into(),
+            (None, None) => Cow::default(),
+        }
+    }
+
     /// Cognito's retries send the same bytes, so they all have the same key.
     fn key(&self) -> Key {
         let received = self.received.to_string();
         let date = received.split('T').next().unwrap_or_default();
-        let digest = match (&self.event, &self.event_base64) {
-            (Some(event), _) => Sha256::of(event.get().as_bytes()),
-            (None, raw) => {
-                let raw = raw.as_deref().unwrap_or_default();
-                Sha256::of(&BASE64.decode(raw).unwrap_or_default())
-            }
-        };
+        let digest = Sha256::of(&self.raw());
         let folder = self
             .user_pool_id
             .as_ref()

@@ -166,7 +166,7 @@ impl Host {
         };
         let write = async { Ok(dead_letters.write(&dead_letter).await?) };
         match within(delivery.until, "writing the dead letter", write).await {
-            Ok(()) if dead_letter.event.is_none() => DeadLettered::Yes(OnFailure::Reject),
+            Ok(()) if matches!(failure, Failure::Event(_)) => DeadLettered::Yes(OnFailure::Reject),
             Ok(()) => DeadLettered::Yes(trace.on_failure),
             Err(error) => DeadLettered::Failed(error),
         }

@@ -96,7 +96,7 @@ pub async fn replay(
     if !filter.takes(&dead_letter) {
         return Replayed::PassedOver;
     }
-    let Some(event) = &dead_letter.event else {
+    let Ok(event) = PostConfirmation::parse(&dead_letter.raw()) else {
         return Replayed::Unreadable;
     };
     let found = host.store();
@@ -106,17 +106,12 @@ pub async fn replay(
     }
     turn.await;
     let tried = SystemTime::now().into();
-    let report = match PostConfirmation::parse(event.get().as_bytes()) {
-        Ok(event) => {
-            let user = User {
-                component: dead_letter.component.filter(|_| how.recorded),
-                write: (!how.overwrite).then_some(WriteMode::Create),
-                ..User::new(&event, dead_letter.received.into(), Instant::now() + TIME)
-            };
-            host.put(&user).await
-        }
-        Err(error) => Report::of_unreadable(error),
+    let user = User {
+        component: dead_letter.component.filter(|_| how.recorded),
+        write: (!how.overwrite).then_some(WriteMode::Create),
+        ..User::new(&event, dead_letter.received.into(), Instant::now() + TIME)
     };
+    let report = host.put(&user).await;
     let done = match &report.outcome {
         Ok(
             Outcome::Written

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::config::{OnFailure, PluginName, PluginRef, Table};
 use crate::digest::Sha256;
-use crate::event::{EventError, UserPoolId};
+use crate::event::UserPoolId;
 use crate::failure::{Failure, Outcome, Skip};
 use crate::item::Item;
 use crate::log::{self, Level};
@@ -170,11 +170,6 @@ fn micros_since(began: Instant) -> u64 {
 }
 
 impl Report {
-    /// The report of an event that cannot be read.
-    pub(crate) fn of_unreadable(error: EventError) -> Self {
-        Trace::begin().end(Err(error.into()), DeadLettered::No)
-    }
-
     /// The answer to Cognito: `Ok` for the event's own bytes, or the failure.
     pub fn answer(&self) -> Result<(), &Failure> {
         match (&self.outcome, &self.dead_lettered) {

@@ -334,6 +334,19 @@ fn lasting_errors_are_reported_and_a_stale_checkpoint_starts_again() {
 fn a_page_that_cannot_be_listed_is_named_and_so_is_the_same_one_again() {
     let cognito = Cognito::start(200);
     let folder = TestFolder::new(&[(POOL, "table = 'User'")]);
+    // The first page has no token.
+    let first = "this is the page that the last run could not list, either";
+    cognito.refuse(Refusal::First("NotAuthorizedException"));
+    for run in 1..=2 {
+        let (code, _, err) = text(&folder.backfill(&cognito, &[]));
+        assert_eq!(code, Some(2), "{err}");
+        assert!(
+            err.contains("page 1 of the users cannot be listed"),
+            "{err}"
+        );
+        assert_eq!(err.contains(first), run > 1, "{err}");
+        assert!(!err.contains("resuming"), "{err}");
+    }
     cognito.refuse(Refusal::Page("from-120", "NotAuthorizedException"));
     let says = "error: stopped; run the same command to resume from poolhook-backfill-";
     let page = "page 3 of the users cannot be listed: Cognito.AccessDenied";

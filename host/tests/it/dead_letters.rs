@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -157,6 +158,8 @@ fn events_that_cannot_be_read_are_dead_lettered() {
     for (raw, error, _) in cases {
         // Cognito's second attempt adds to the first one's dead letter.
         for _ in 0..2 {
+            // Attempts of one millisecond are one.
+            thread::sleep(Duration::from_millis(2));
             let report = handle(&host, raw);
             assert_eq!(report.answer().unwrap_err().name(), error, "{raw:?}");
             assert_eq!(report.outcome_name(), "dead-lettered");

@@ -79,7 +79,7 @@ impl Options {
         let (from, page, mut tally) = match earlier {
             Some(Progress {
                 next, page, so_far, ..
-            }) => (Some(next), page, so_far),
+            }) => (next, page, so_far),
             None => (None, 1, Tally::default()),
         };
         // A pool without a valid config fails before the first user is listed.
@@ -146,7 +146,7 @@ impl Options {
             return Ok(None);
         }
         let earlier = checkpoint.read(&self.users.pool)?;
-        if let Some(earlier) = &earlier {
+        if let Some(earlier) = earlier.as_ref().filter(|earlier| earlier.next.is_some()) {
             let (file, users) = (checkpoint.file(), earlier.so_far.users);
             say!("resuming after {users} users, from {file}");
         }

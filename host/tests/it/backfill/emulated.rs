@@ -82,6 +82,8 @@ pub(super) enum Refusal {
     OneIn(u64),
     /// All requests, with this code.
     All(&'static str),
+    /// The first page of users, with this code.
+    First(&'static str),
     /// The page of users with this token, with this code.
     Page(&'static str, &'static str),
 }
@@ -129,6 +131,9 @@ impl Pool {
                 .is_multiple_of(n)
                 .then_some("TooManyRequestsException"),
             Refusal::All(code) => Some(code),
+            Refusal::First(code) => {
+                (action == "ListUsers" && request["PaginationToken"].is_null()).then_some(code)
+            }
             Refusal::Page(token, code) => (request["PaginationToken"] == token).then_some(code),
         };
         if let Some(code) = code {

@@ -19,8 +19,8 @@ pub(super) struct Checkpoint(PathBuf);
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Progress {
     user_pool_id: String,
-    /// The token of the next page.
-    pub(super) next: String,
+    /// The token of the next page; `None` for the first one.
+    pub(super) next: Option<String>,
     /// That page's number, from 1.
     #[serde(default = "second")]
     pub(super) page: u64,
@@ -74,7 +74,7 @@ impl Checkpoint {
     ) -> anyhow::Result<()> {
         self.replace(&Progress {
             user_pool_id: pool.to_string(),
-            next: next.to_owned(),
+            next: Some(next.to_owned()),
             page,
             failed: false,
             so_far: so_far.clone(),
@@ -83,13 +83,17 @@ impl Checkpoint {
 
     /// Records that the next page could not be listed.
     pub(super) fn fail(&self, pool: &UserPoolId) -> anyhow::Result<()> {
-        match self.read(pool)? {
-            Some(progress) => self.replace(&Progress {
-                failed: true,
-                ..progress
-            }),
-            None => Ok(()),
-        }
+        let progress = self.read(pool)?.unwrap_or_else(|| Progress {
+            user_pool_id: pool.to_string(),
+            next: None,
+            page: 1,
+            failed: false,
+            so_far: Tally::default(),
+        });
+        self.replace(&Progress {
+            failed: true,
+            ..progress
+        })
     }
 
     fn replace(&self, progress: &Progress) -> anyhow::Result<()> {
