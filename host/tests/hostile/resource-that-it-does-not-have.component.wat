@@ -1,4 +1,5 @@
 ;; Plugin.Trap
+;; says: unknown handle index 7
 ;; It drops a resource that it does not have.
 (component
   (type $resource (resource (rep i32)))
