@@ -66,10 +66,12 @@
 //! - Refreshes run in the background, never in the path of an event. An invalid
 //!   update leaves the previous version in use.
 //! - No event, plugin, config or upload causes a panic. Each failure has a type, and
-//!   the type determines its name. No code parses an error's text, with two exceptions:
-//!   a plugin's message that begins with `settings` leads `poolhook config check` to the
-//!   key, as WIT's error is a text; and one error of wasmtime's, whose type is private,
-//!   is known by its name (`plugin/sandbox.rs`).
+//!   the type determines its name. No code parses an error's text to decide what to do,
+//!   with two exceptions: a plugin's message that begins with `settings` leads `poolhook
+//!   config check` to the key, as WIT's error is a text; and one error of wasmtime's, whose
+//!   type is private, is known by its name (`plugin/sandbox.rs`). To word a message, two
+//!   texts are read: that of a key that TOML has twice (`config/file.rs`), and DynamoDB's
+//!   for the attribute that it refuses (`store/dynamodb.rs`).
 //! - Each accepted event ends as one of: written, already there, skipped,
 //!   dead-lettered, or rejected with a named error; and by its deadline, whatever
 //!   hangs. Replay deletes a dead letter only after its item is written.

@@ -6,8 +6,8 @@ use crate::event::{PostConfirmation, UserPoolId};
 
 /// A template for partition keys: text with placeholders.
 ///
-/// No two users of a pool have the same key. With `{userPoolId}`, no two users of
-/// different pools have, either, whatever characters their names contain.
+/// No two users of a pool have the same key, whatever characters their names contain.
+/// With `{userPoolId}`, neither do users of different pools.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct KeyTemplate(Vec<Part>);
@@ -54,14 +54,14 @@ impl KeyTemplate {
         (side(), side())
     }
 
-    /// Whether the pool's id is set off from what is next to it, so that no id can be
-    /// taken for a part of a longer one: `{userPoolId}{userName}` makes `eu-west-1_AbC` of
-    /// the user `C` of `eu-west-1_Ab`, and of no user of `eu-west-1_AbC`.
+    /// Whether a character that no id contains separates the pool's id from the name, so
+    /// that no id can be read as a part of a longer one. With `{userPoolId}{userName}`, the
+    /// user `Cx` of `eu-west-1_Ab` and the user `x` of `eu-west-1_AbC` have the same key.
     ///
     /// An id is a Region, an underscore, and letters and digits. So of two ids of which one
     /// begins with the other, the rest is letters and digits; and where one ends with the
     /// other, the rest is a part of a Region.
-    fn sets_the_pool_off(&self) -> bool {
+    fn separates_the_pool(&self) -> bool {
         let mut sides = self.0.split(|part| *part == Part::UserName);
         let before = sides.next().unwrap_or_default();
         let after = sides.next().unwrap_or_default();
@@ -99,8 +99,8 @@ impl TryFrom<String> for KeyTemplate {
             return Err(BadKeyTemplate::Form);
         }
         let template = Self(parts);
-        if !template.sets_the_pool_off() {
-            return Err(BadKeyTemplate::PoolNotSetOff);
+        if !template.separates_the_pool() {
+            return Err(BadKeyTemplate::PoolNotSeparate);
         }
         Ok(template)
     }
@@ -169,11 +169,11 @@ pub enum BadKeyTemplate {
         "must hold {{userName}} once, and may hold {{userPoolId}} and other text, such as \"USER#{{userName}}\""
     )]
     Form,
-    /// A pool's id that may run into what is next to it.
+    /// A pool's id that the name after or before it could continue.
     #[error(
-        "must set {{userPoolId}} off, or users of two pools could have the same key: put a sign such as # between it and what follows, as in \"{{userPoolId}}#{{userName}}\", or after the name, \"{{userName}}#{{userPoolId}}\""
+        "must separate {{userPoolId}} from the name, or users of two pools could have the same key: put a sign such as # between them, as in \"{{userPoolId}}#{{userName}}\", or after the name, \"{{userName}}#{{userPoolId}}\""
     )]
-    PoolNotSetOff,
+    PoolNotSeparate,
 }
 
 /// The text is not a valid template.

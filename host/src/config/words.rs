@@ -34,9 +34,9 @@ pub(super) fn has(keys: Keys, name: &str) -> bool {
     })
 }
 
-/// A text is like another one if so much of it is the same.
+/// The Jaro-Winkler similarity, from 0 to 1, from which a key is suggested for another.
 const ALIKE: f64 = 0.75;
-/// The end of a text that is quoted back.
+/// The most bytes of a value that a message quotes.
 const QUOTED: usize = 40;
 
 /// Finds unknown keys and values of another form, and removes them from the table.
@@ -84,7 +84,7 @@ fn unknown(name: &str, keys: Keys) -> String {
 }
 
 fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    // Keys have hyphens; who comes from other formats writes underscores, or none.
+    // Keys have hyphens. Authors who know other formats write underscores, or neither.
     let plain = |text: &str| text.to_lowercase().replace(['-', '_'], "");
     let alike = known.map(|known| (strsim::jaro_winkler(&plain(name), &plain(known)), known));
     let best = alike.max_by(|one, other| one.0.total_cmp(&other.0))?;

@@ -503,7 +503,7 @@ async fn rows(store: &dyn ItemReader, table: &Table) -> usize {
     }
 }
 
-/// Three pages of users, a row of another kind beside each, and rows of nobody.
+/// Three pages of users, each also with a row of another kind, and rows without a user.
 #[test]
 fn a_table_with_a_sort_key_holds_other_rows_beside_the_users() {
     let dynalite = servers::dynalite();
@@ -580,7 +580,7 @@ fn a_table_with_a_sort_key_holds_other_rows_beside_the_users() {
         // A dead letter of a user without a row.
         folder.configure(
             POOL,
-            &app("nobody").replace("[settings.item]", "[settings]"),
+            &app("unpublished").replace("[settings.item]", "[settings]"),
         );
         let endpoint = [("AWS_ENDPOINT_URL_DYNAMODB", dynalite.url())];
         let serve = folder.serve(flags, &endpoint);
@@ -596,7 +596,7 @@ fn a_table_with_a_sort_key_holds_other_rows_beside_the_users() {
         }
         assert_eq!(block_on(rows(store, &app_table)), 170 + 3 + confirmed + 1);
 
-        // Without `equals`, nobody can tell whose a row is.
+        // Without `equals`, reconcile cannot tell which rows are the pool's.
         folder.configure(POOL, &app("fields").replace(", equals = 'PROFILE'", ""));
         let (_, last) = lines(&run(&["reconcile", "--json"]));
         assert_eq!(last["summary"]["orphaned"], Value::Null);

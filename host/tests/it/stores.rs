@@ -221,8 +221,8 @@ async fn sorts(store: &impl ItemReader, tells: bool, table: &Table, sorts: [Attr
         assert_eq!(compare(&first).await, Some(Existing::Same), "another row");
         assert_eq!(compare(&third).await, Some(Existing::Same));
     }
-    let nobody = row("nobody", &one, "1");
-    assert_eq!(store.compare(table, &nobody, soon()).await.unwrap(), None);
+    let absent = row("absent", &one, "1");
+    assert_eq!(store.compare(table, &absent, soon()).await.unwrap(), None);
     for limit in [1, 2, 4, 50] {
         let (mut rows, mut after) = (Vec::new(), None);
         loop {
