@@ -62,8 +62,8 @@ pub fn forward_warnings(print: fn(String)) {
     let _ = tracing::subscriber::set_global_default(Lines { print });
 }
 
-/// Runs a function of Lambda's on one thread, and prints what is no event's as lines: the
-/// libraries' warnings, panics, and the error that ends it.
+/// Runs a Lambda function's loop on one thread. Prints the libraries' warnings, panics and
+/// the error that ends the loop as lines.
 #[cfg(feature = "lambda")]
 pub fn serve(
     print: fn(String),

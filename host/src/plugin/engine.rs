@@ -128,8 +128,10 @@ pub(crate) fn allowed() -> WasmFeatures {
     on.map(|proposal| proposal.feature).collect()
 }
 
-/// The frames of a backtrace that an error holds at most.
-const BACKTRACE_FRAMES: NonZeroUsize = NonZeroUsize::new(16).unwrap();
+/// The most frames of a backtrace. wasmtime copies the name of each frame's function, which
+/// can be as long as the component, so the trigger takes only one.
+const BACKTRACE_FRAMES: NonZeroUsize =
+    NonZeroUsize::MIN.saturating_add(if cfg!(feature = "cli") { 7 } else { 0 });
 
 /// Fuel and epochs limit a plugin's run. Code that a mapping does not need (async,
 /// unwinding) is not generated. A backtrace is taken only when a run fails; it tells

@@ -12,6 +12,9 @@ use crate::log::Level;
 /// Bytes that a log line costs in addition to its message, so that empty lines count.
 const LOG_LINE_BYTES: usize = 16;
 
+/// The most bytes of a function's name in a backtrace.
+const MAX_NAME_BYTES: usize = 256;
+
 /// The state of one plugin run.
 #[derive(Debug)]
 pub(super) struct Sandbox {
@@ -150,7 +153,10 @@ fn backtrace(error: &wasmtime::Error) -> Vec<String> {
     let frames = error.downcast_ref::<WasmBacktrace>();
     let frames = frames.map(WasmBacktrace::frames).unwrap_or_default();
     let name = |frame: &FrameInfo| match frame.func_name() {
-        Some(name) => name.to_owned(),
+        Some(name) => {
+            let end = name.floor_char_boundary(MAX_NAME_BYTES);
+            name.get(..end).unwrap_or_default().to_owned()
+        }
         None => format!("function {}", frame.func_index()),
     };
     frames.iter().map(name).collect()

@@ -9,9 +9,6 @@ use poolhook::plugin::{LogLine, PluginError};
 use poolhook::store::StoreError;
 use poolhook::text::shown;
 
-/// The functions of a backtrace that are shown.
-const FRAMES: usize = 8;
-
 /// A failure's text with all that is known; `log` is what the plugin logged.
 pub(crate) fn failure(failure: &Failure, log: &[LogLine]) -> String {
     let text = failure.text();
@@ -35,7 +32,7 @@ pub(crate) fn plugin(error: &PluginError, log: &[LogLine]) -> String {
     let mut text = format!("{text}. {}", cause(backtrace, log));
     if !backtrace.is_empty() {
         text.push_str(" Functions, the innermost first: ");
-        let names = backtrace.iter().take(FRAMES).map(|name| shown(name));
+        let names = backtrace.iter().map(|name| shown(name));
         for (at, name) in names.enumerate() {
             let comma = if at == 0 { "" } else { ", " };
             let _ = write!(text, "{comma}{name}");
