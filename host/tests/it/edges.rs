@@ -11,15 +11,18 @@ use std::time::{Duration, SystemTime};
 use poolhook::config::Settings;
 use poolhook::digest::Blake3;
 use poolhook::event::PostConfirmation;
+use poolhook::host::Failure;
 use poolhook::item::AttributeValue;
-use poolhook::plugin::ArtifactFiles;
+use poolhook::plugin::{ArtifactFiles, PluginError};
+use poolhook::plugins::Plugins;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::aws_fixtures::{mapper, until};
 use crate::command_line::text;
+use crate::hostile::add;
 use crate::release_fixtures::from_wat;
-use crate::support::{OTHER_POOL, POOL, Serve, TestFolder, event, tests};
+use crate::support::{OTHER_POOL, POOL, Serve, TestFolder, event, handle, tests};
 
 #[test]
 fn the_cache_deletes_only_its_own_files() {
@@ -434,4 +437,24 @@ fn every_command_compiles_within_the_limits() {
         assert!(code == Some(1) || code == Some(2), "{arguments:?}: {err}");
         assert!(err.contains("Upload.Compile"), "{arguments:?}: {err}");
     }
+}
+
+/// A function's name can be as long as the component; a backtrace copies names.
+#[test]
+fn a_backtrace_has_few_and_short_names() {
+    let long = "f".repeat(500_000);
+    let component = from_wat(&format!(
+        "(func ${long} (param i32) (if (i32.eqz (local.get 0)) (then unreachable))
+             (call ${long} (i32.sub (local.get 0) (i32.const 1))))
+         (func $to_item (param i32) (result i32) (call ${long} (i32.const 100)) (i32.const 0))"
+    ));
+    let mut plugins = Plugins::builtin().unwrap();
+    add(&mut plugins, "long", &component).unwrap();
+    let folder = TestFolder::new(&[(POOL, "table = 'User'\nplugin = 'long'")]);
+    let report = handle(&folder.host_with(plugins), &event("confirm-sign-up"));
+    let Err(Failure::Plugin(PluginError::Trap { backtrace, .. })) = &report.outcome else {
+        panic!("{:?}", report.outcome_name());
+    };
+    assert!((1..=8).contains(&backtrace.len()), "{}", backtrace.len());
+    assert!(backtrace.iter().all(|name| name.len() == 256));
 }
