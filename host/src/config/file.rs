@@ -163,9 +163,7 @@ pub(super) fn parse<T: DeserializeOwned>(
         return Err(ConfigError::invalid(file, "", rule));
     }
     let (mut table, errors) = DeTable::parse_recoverable(text);
-    let syntax = errors
-        .iter()
-        .map(|error| syntax(text, table.get_ref(), error));
+    let syntax = errors.iter().map(|error| syntax(text, error));
     let mut problems: Vec<_> = syntax.take(MAX_PROBLEMS).collect();
 
     // After a syntax error, the parts that could be read would give misleading errors.
@@ -196,16 +194,17 @@ pub(super) fn parse<T: DeserializeOwned>(
 }
 
 /// A mistake in TOML itself.
-fn syntax(text: &str, table: &DeTable<'_>, error: &toml::de::Error) -> Problem {
-    let again = error.span().and_then(|span| {
+fn syntax(text: &str, error: &toml::de::Error) -> Problem {
+    // The message is the only thing that distinguishes a repeated key from other mistakes.
+    let span = error.span().filter(|_| error.message() == "duplicate key");
+    let again = span.and_then(|span| {
         let name = text.get(span.clone())?.trim_matches(['"', '\'']);
-        let first = words::first_line(text, table, name, span.start)?;
-        Some((span.start, name, first))
+        let earlier = words::earlier_line(text, name, span.start)?;
+        Some((span.start, name, earlier))
     });
-    // The message is all that tells a repeated key from other mistakes.
-    match again.filter(|_| error.message() == "duplicate key") {
-        Some((start, name, first)) => {
-            let rule = format!("is set a second time; the first is in line {first}");
+    match again {
+        Some((start, name, earlier)) => {
+            let rule = format!("is set again; it is set in line {earlier} already");
             Problem::at(text, start, name, &rule)
         }
         None => problem(text, "", error),

@@ -149,23 +149,23 @@ fn said(value: &DeValue<'_>) -> String {
     }
 }
 
-/// Where a key that is set a second time at `at` was set first: the line, from 1.
-pub(super) fn first_line(text: &str, table: &DeTable<'_>, name: &str, at: usize) -> Option<usize> {
-    let mut first = None;
-    find(table, name, at, &mut first);
-    let before = text.get(..first?)?;
-    Some(before.matches('\n').count() + 1)
+/// The line, from 1, of the last key of this name before the byte `at`, where the name is set
+/// again. What the parser recovers of the whole text has only the later position.
+pub(super) fn earlier_line(text: &str, name: &str, at: usize) -> Option<usize> {
+    let before = text.get(..at)?;
+    let (table, _) = DeTable::parse_recoverable(before);
+    let start = last_key(table.get_ref(), name)?;
+    Some(before.get(..start)?.matches('\n').count() + 1)
 }
 
-/// Finds the last key of this name before `at`.
-fn find(table: &DeTable<'_>, name: &str, at: usize, last: &mut Option<usize>) {
-    for (key, value) in table {
-        let start = key.span().start;
-        if key.get_ref() == name && start < at && last.is_none_or(|last| start > last) {
-            *last = Some(start);
-        }
-        if let DeValue::Table(inner) = value.get_ref() {
-            find(inner, name, at, last);
-        }
-    }
+fn last_key(table: &DeTable<'_>, name: &str) -> Option<usize> {
+    let inner = |value: &DeValue<'_>| match value {
+        DeValue::Table(inner) => last_key(inner, name),
+        _ => None,
+    };
+    let positions = table.iter().flat_map(|(key, value)| {
+        let own = (key.get_ref() == name).then(|| key.span().start);
+        [own, inner(value.get_ref())]
+    });
+    positions.flatten().max()
 }

@@ -61,8 +61,9 @@ fn mistakes_are_told_in_the_words_of_a_config() {
         ("limits.memory_bytes = 1", "limits.memory_bytes: unknown key; did you mean `memory-bytes`?".to_owned()),
         ("key.equal = '{userName}'", "key.equal: unknown key; did you mean `equals`?".to_owned()),
         ("zebra = 1", "zebra: unknown key; the keys here are `table`, `region`, `key`,".to_owned()),
-        ("table = 'Again'", "2:1: table: is set a second time; the first is in line 1".to_owned()),
-        ("[limits]\nfuel = 1\nfuel = 2", "4:1: fuel: is set a second time; the first is in line 3".to_owned()),
+        ("table = 'Again'", "2:1: table: is set again; it is set in line 1 already".to_owned()),
+        ("[limits]\nfuel = 1\nfuel = 2", "4:1: fuel: is set again; it is set in line 3 already".to_owned()),
+        ("[key]\nattribute = 'id'\n[limits]\nfuel = 1\n[key]", "6:2: key: is set again; it is set in line 2 already".to_owned()),
     ] {
         let said = said(&format!("table = 'User'\n{line}"));
         assert!(said.contains(&says), "{line}: {said}");
