@@ -9,6 +9,11 @@
 mod file;
 mod host;
 mod key;
+mod literal;
+mod mapping;
+mod raw;
+#[cfg(feature = "cli")]
+mod schema;
 mod settings;
 mod shared;
 mod values;
@@ -20,18 +25,22 @@ use tokio::time::Instant;
 use crate::event::{PostConfirmation, TriggerSource, UserPoolId};
 use crate::item::{AttributeValue, Item, ItemError, Key};
 pub(crate) use file::MAX_FILE_BYTES;
-pub use file::{ConfigError, Problem};
+pub use file::{ConfigError, Excerpt, Problem, Source, line_of};
 pub use host::{HOST_FILE, HostConfig, MAX_ARTIFACT_BYTES, PublishLimits};
 pub use key::{BadKeyTemplate, BadSortKeyTemplate, KeyTemplate, SortKeyTemplate};
+use mapping::Layer;
+pub use mapping::{Expression, Mapping};
+use raw::{KEYS, RawKey, RawPool, RawSortKey};
+#[cfg(feature = "cli")]
+pub use schema::{host_schema, pool_schema};
 pub(crate) use settings::has_settings;
 pub use settings::{misplaced_keys, useless_settings};
 pub use shared::shared_rows;
+use values::Trigger;
 pub use values::{
     BadPluginName, BadPluginRef, BadSettings, BadTableName, PluginName, PluginRef, Settings,
     TableName,
 };
-use values::{Bounded, Region, Trigger};
-use words::{Keys, Kind};
 
 /// The file with the defaults for every pool's file.
 pub const DEFAULTS_FILE: &str = "defaults.toml";
@@ -64,6 +73,7 @@ pub struct PoolConfig {
 /// The answer to Cognito for an event that could not be written, once its dead letter
 /// is written. If the dead letter cannot be written either, the event is rejected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum OnFailure {
     /// Answer with the event: sign-up succeeds, and a replay writes the row.
@@ -88,6 +98,7 @@ pub struct Table {
 
 /// How an item is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum WriteMode {
     /// Write only if no item has the key. The first write wins, so writing is idempotent.
@@ -141,12 +152,28 @@ impl Default for Limits {
 
 /// The content of `defaults.toml`: defaults for all pools.
 #[derive(Clone, Debug, Default)]
-pub struct Defaults(RawPool);
+pub struct Defaults {
+    raw: RawPool,
+    file: String,
+    /// Where a mistake in a mapping is, which is found with the pool that has it.
+    text: String,
+}
 
 impl Defaults {
     /// Reads the text of the file named `file`.
     pub fn parse(file: &str, text: &str) -> Result<Self, ConfigError> {
-        file::parse(file, text, KEYS).map(Self)
+        Ok(Self {
+            raw: file::parse(file, text, KEYS)?,
+            file: file.to_owned(),
+            text: text.to_owned(),
+        })
+    }
+
+    fn source(&self) -> Source<'_> {
+        Source {
+            file: &self.file,
+            text: &self.text,
+        }
     }
 }
 
@@ -159,6 +186,8 @@ impl PoolConfig {
         text: &str,
     ) -> Result<Self, ConfigError> {
         let own: RawPool = file::parse(file, text, KEYS)?;
+        let source = Source { file, text };
+        let own_settings = own.settings.clone();
         let RawPool {
             table,
             region,
@@ -170,7 +199,7 @@ impl PoolConfig {
             limits,
             on_failure,
             shared,
-        } = own.over(defaults.0.clone());
+        } = own.over(defaults.raw.clone());
         let RawKey {
             attribute,
             equals,
@@ -189,6 +218,20 @@ impl PoolConfig {
             let rule = format!("is missing: name the pool's table, here or in {DEFAULTS_FILE}");
             ConfigError::invalid(file, "table", rule)
         })?;
+        let plugin = plugin.unwrap_or_default();
+        let mut settings = settings.unwrap_or_default();
+        if plugin.evaluates() {
+            let own = Layer {
+                source,
+                settings: own_settings.as_ref(),
+            };
+            let defaults = Layer {
+                source: defaults.source(),
+                settings: defaults.raw.settings.as_ref(),
+            };
+            let (_, program, _) = Mapping::compile(own, defaults)?;
+            settings = settings.with_program(program);
+        }
         let signed_up = || vec![Trigger(TriggerSource::ConfirmSignUp)];
         Ok(Self {
             table: Table {
@@ -205,8 +248,8 @@ impl PoolConfig {
                 .map(|t| t.0)
                 .collect(),
             write: write.unwrap_or(WriteMode::Create),
-            plugin: plugin.unwrap_or_default(),
-            settings: settings.unwrap_or_default(),
+            plugin,
+            settings,
             limits: limits.unwrap_or_default().into(),
             on_failure: on_failure.unwrap_or_default(),
             shared: shared.unwrap_or(false),
@@ -249,185 +292,5 @@ impl PoolConfig {
         };
         let equals = equals.expand_for(pool, user_name);
         matches!(&key.sort, Some(AttributeValue::S(sort)) if *sort == equals)
-    }
-}
-
-/// The keys of a pool's file, and of the defaults'.
-const KEYS: Keys = &[
-    ("table", Kind::Text),
-    ("region", Kind::Text),
-    (
-        "key",
-        Kind::Table(&[
-            ("attribute", Kind::Text),
-            ("equals", Kind::Text),
-            (
-                "sort",
-                Kind::Table(&[("attribute", Kind::Text), ("equals", Kind::Text)]),
-            ),
-        ]),
-    ),
-    ("triggers", Kind::Texts),
-    ("write", Kind::OneOf(&["create", "replace"])),
-    ("plugin", Kind::Text),
-    ("settings", Kind::Free),
-    (
-        "limits",
-        Kind::Table(&[
-            ("fuel", Kind::Number),
-            ("memory-bytes", Kind::Number),
-            ("table-elements", Kind::Number),
-            ("output-bytes", Kind::Number),
-            ("log-bytes", Kind::Number),
-            ("time-ms", Kind::Number),
-        ]),
-    ),
-    ("on-failure", Kind::OneOf(&["accept", "reject"])),
-    ("shared", Kind::Flag),
-];
-
-/// The keys of a file as they are written.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct RawPool {
-    table: Option<TableName>,
-    region: Option<Region>,
-    key: Option<RawKey>,
-    triggers: Option<Vec<Trigger>>,
-    write: Option<WriteMode>,
-    plugin: Option<PluginRef>,
-    settings: Option<Settings>,
-    limits: Option<RawLimits>,
-    on_failure: Option<OnFailure>,
-    shared: Option<bool>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct RawKey {
-    attribute: Option<values::AttributeName>,
-    equals: Option<KeyTemplate>,
-    sort: Option<RawSortKey>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct RawSortKey {
-    attribute: Option<values::AttributeName>,
-    equals: Option<SortKeyTemplate>,
-}
-
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct RawLimits {
-    fuel: Option<Bounded<1, 10_000_000_000>>,
-    memory_bytes: Option<Bounded<65_536, 1_073_741_824>>,
-    table_elements: Option<Bounded<0, 100_000>>,
-    output_bytes: Option<Bounded<1024, 16_777_216>>,
-    log_bytes: Option<Bounded<0, 262_144>>,
-    time_ms: Option<Bounded<10, 1000>>,
-}
-
-impl RawPool {
-    fn over(self, defaults: Self) -> Self {
-        let Self {
-            table,
-            region,
-            key,
-            triggers,
-            write,
-            plugin,
-            settings,
-            limits,
-            on_failure,
-            shared,
-        } = self;
-        Self {
-            table: table.or(defaults.table),
-            region: region.or(defaults.region),
-            key: merged(key, defaults.key, RawKey::over),
-            triggers: triggers.or(defaults.triggers),
-            write: write.or(defaults.write),
-            plugin: plugin.or(defaults.plugin),
-            settings: settings.or(defaults.settings),
-            limits: merged(limits, defaults.limits, RawLimits::over),
-            on_failure: on_failure.or(defaults.on_failure),
-            shared: shared.or(defaults.shared),
-        }
-    }
-}
-
-impl RawKey {
-    fn over(self, defaults: Self) -> Self {
-        let Self {
-            attribute,
-            equals,
-            sort,
-        } = self;
-        Self {
-            attribute: attribute.or(defaults.attribute),
-            equals: equals.or(defaults.equals),
-            sort: merged(sort, defaults.sort, RawSortKey::over),
-        }
-    }
-}
-
-impl RawSortKey {
-    fn over(self, defaults: Self) -> Self {
-        let Self { attribute, equals } = self;
-        Self {
-            attribute: attribute.or(defaults.attribute),
-            equals: equals.or(defaults.equals),
-        }
-    }
-}
-
-impl RawLimits {
-    fn over(self, defaults: Self) -> Self {
-        let Self {
-            fuel,
-            memory_bytes,
-            table_elements,
-            output_bytes,
-            log_bytes,
-            time_ms,
-        } = self;
-        Self {
-            fuel: fuel.or(defaults.fuel),
-            memory_bytes: memory_bytes.or(defaults.memory_bytes),
-            table_elements: table_elements.or(defaults.table_elements),
-            output_bytes: output_bytes.or(defaults.output_bytes),
-            log_bytes: log_bytes.or(defaults.log_bytes),
-            time_ms: time_ms.or(defaults.time_ms),
-        }
-    }
-}
-
-impl From<RawLimits> for Limits {
-    fn from(raw: RawLimits) -> Self {
-        let RawLimits {
-            fuel,
-            memory_bytes,
-            table_elements,
-            output_bytes,
-            log_bytes,
-            time_ms,
-        } = raw;
-        let default = Self::default();
-        Self {
-            fuel: fuel.map_or(default.fuel, Bounded::get),
-            memory_bytes: memory_bytes.map_or(default.memory_bytes, Bounded::size),
-            table_elements: table_elements.map_or(default.table_elements, Bounded::size),
-            output_bytes: output_bytes.map_or(default.output_bytes, Bounded::size),
-            log_bytes: log_bytes.map_or(default.log_bytes, Bounded::size),
-            time_ms: time_ms.map_or(default.time_ms, Bounded::get),
-        }
-    }
-}
-
-fn merged<T>(own: Option<T>, defaults: Option<T>, over: impl FnOnce(T, T) -> T) -> Option<T> {
-    match (own, defaults) {
-        (Some(own), Some(defaults)) => Some(over(own, defaults)),
-        (own, defaults) => own.or(defaults),
     }
 }

@@ -249,6 +249,11 @@ impl AttributeValue {
         json::parse(attribute, document)
     }
 
+    /// Converts a document in DynamoDB's JSON, such as `{"SS": ["a"]}`.
+    pub(crate) fn from_dynamodb_json(attribute: &str, document: &str) -> Result<Self, ItemError> {
+        json::parse_tagged(attribute, document)
+    }
+
     /// Checks the value's own rules and counts its bytes [as DynamoDB does][size].
     ///
     /// [size]: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html

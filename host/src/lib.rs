@@ -26,7 +26,7 @@
 //! |---|---|---|
 //! | [`event`] | the trigger's JSON | a [`event::PostConfirmation`] |
 //! | [`item`] | attribute values | an [`item::Item`] that DynamoDB accepts |
-//! | [`config`] | TOML | a [`config::PoolConfig`], a [`config::HostConfig`] |
+//! | [`config`] | TOML | a [`config::PoolConfig`], a [`config::HostConfig`]; a mapping of `fields`, compiled |
 //! | [`plugin`] | machine code and an event | an item or a skip, and its cost |
 //! | [`blobs`] | a key | bytes in a folder or in S3 |
 //! | [`store`] | an item | a row in DynamoDB or SQLite |
@@ -58,6 +58,11 @@
 //!   the publisher never touches it, and survives when the child dies.
 //! - No host loads an artifact over [`config::MAX_ARTIFACT_BYTES`]. Where there is a
 //!   folder for artifacts, an artifact is never in memory as a whole.
+//! - The built-in `fields` receives a program in place of its settings, which `config` compiles
+//!   with the crate `poolhook-expressions`, and its nested values are in DynamoDB's JSON. Both
+//!   hang on its name, which no published plugin can have.
+//! - The built-in plugins' machine code is run where it lies in the program
+//!   (`plugin/code.rs`). No other code is.
 //! - Nothing is compiled in the sign-up path. Built without the feature `compiler`,
 //!   this crate contains no compiler and cannot write a release.
 //! - A [`plugin::Artifact`] is machine code whose digest matched the release's, or

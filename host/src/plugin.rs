@@ -6,6 +6,7 @@
 //! module and those below it use `wasmtime`.
 
 mod artifact;
+mod code;
 #[cfg(feature = "compiler")]
 mod compiler;
 #[cfg_attr(
@@ -20,6 +21,8 @@ mod slots;
 mod validate;
 mod wit;
 
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::available_parallelism;
 use std::time::{Duration, SystemTime};
 
@@ -31,11 +34,12 @@ use crate::digest::Sha256;
 use crate::event::PostConfirmation;
 use crate::item::Item;
 pub use artifact::{Artifact, ArtifactFiles};
+use code::Embedded;
 pub use error::PluginError;
 pub use sandbox::LogLine;
 use sandbox::Sandbox;
+use wit::{Documents, Mapper, MapperIndices, Outcome};
 pub use wit::{Fields, WORLD};
-use wit::{Mapper, MapperIndices, Outcome};
 
 /// The engine's name: wasmtime's version, and a hash of its settings. A host loads only
 /// machine code that was compiled for the same engine.
@@ -54,7 +58,10 @@ const TICK_MS: u64 = 10;
 pub struct Builtin {
     /// The plugin's name in a pool's config.
     pub name: &'static str,
-    artifact: &'static [u8],
+    artifact: &'static Embedded,
+    /// Whether an engine runs the code where it lies. wasmtime takes one place once; other
+    /// engines, as tests have them, get a copy.
+    is_taken: AtomicBool,
 }
 
 /// The built-in plugins, compiled by the build script: `default`, which writes
@@ -62,11 +69,13 @@ pub struct Builtin {
 pub static BUILTIN: [Builtin; 2] = [
     Builtin {
         name: "default",
-        artifact: include_bytes!(concat!(env!("OUT_DIR"), "/default.cwasm")),
+        artifact: &Embedded(*include_bytes!(concat!(env!("OUT_DIR"), "/default.cwasm"))),
+        is_taken: AtomicBool::new(false),
     },
     Builtin {
         name: "fields",
-        artifact: include_bytes!(concat!(env!("OUT_DIR"), "/fields.cwasm")),
+        artifact: &Embedded(*include_bytes!(concat!(env!("OUT_DIR"), "/fields.cwasm"))),
+        is_taken: AtomicBool::new(false),
     },
 ];
 
@@ -176,13 +185,28 @@ impl Plugin {
         let user = wit::user(event, received);
         let outcome = mapper
             .poolhook_mapper_mapping()
-            .call_to_item(store, &user, settings.as_json())
+            .call_to_item(store, &user, self.input(settings))
             .map_err(|error| sandbox::classify(&error, limits))?;
         match outcome {
-            Ok(Outcome::Put(fields)) => Ok(Mapping::Put(Fields::new(fields))),
+            Ok(Outcome::Put(fields)) => {
+                let documents = if self.name.evaluates() {
+                    Documents::DynamoDb
+                } else {
+                    Documents::Plain
+                };
+                Ok(Mapping::Put(Fields::new(fields, documents)))
+            }
             Ok(Outcome::Skip(reason)) => Ok(Mapping::Skip(reason)),
             Err(message) => Err(PluginError::Refused { message }),
         }
+    }
+}
+
+impl Plugin {
+    /// What the plugin receives as its settings: JSON; for `fields`, the program.
+    fn input<'a>(&self, settings: &'a Settings) -> &'a str {
+        let program = settings.program().filter(|_| self.name.evaluates());
+        program.unwrap_or(settings.as_json())
     }
 }
 
@@ -209,6 +233,7 @@ impl Loader {
     fn for_runs(runs: u32) -> Result<Self, PluginError> {
         let mut config = engine::config(ENGINE).map_err(PluginError::engine)?;
         config.allocation_strategy(slots::for_runs(runs));
+        code::in_place(&mut config);
         let engine = Engine::new(&config).map_err(PluginError::engine)?;
         let mut linker = Linker::new(&engine);
         Mapper::add_to_linker::<_, HasSelf<_>>(&mut linker, |sandbox| sandbox)
@@ -223,7 +248,11 @@ impl Loader {
         let Some(builtin) = BUILTIN.iter().find(named) else {
             return Ok(None);
         };
-        let artifact = Artifact::made_here(builtin.artifact);
+        let artifact = if builtin.is_taken.swap(true, Ordering::Relaxed) {
+            Artifact::made_here(&builtin.artifact.0)
+        } else {
+            Artifact::embedded(builtin.artifact)
+        };
         let component = self.deserialize(&artifact).map_err(PluginError::engine)?;
         let plugin = self.link(name.clone(), None, artifact.bytes(), &component)?;
         Ok(Some(plugin))
@@ -277,11 +306,12 @@ impl Loader {
         // SAFETY: an `Artifact` is the output of poolhook's compiler: it comes from the
         // build script or from `precompile`, or its digest matches the one that
         // poolhook's publisher wrote into a release. Its file is in a folder to which
-        // no other user may write.
+        // no other user may write. What is embedded is never written to.
         unsafe {
-            match artifact.file() {
-                Some(file) => Component::deserialize_file(&self.engine, file),
-                None => Component::deserialize(&self.engine, artifact.as_slice()),
+            match (artifact.file(), artifact.as_embedded()) {
+                (Some(file), _) => Component::deserialize_file(&self.engine, file),
+                (_, Some(code)) => Component::deserialize_raw(&self.engine, NonNull::from(code)),
+                (None, None) => Component::deserialize(&self.engine, artifact.as_slice()),
             }
         }
     }

@@ -153,7 +153,9 @@ impl Pools {
             let alike = [".toml", ".yaml", ".yml", ".json"];
             let looks_alike =
                 alike.iter().any(|ending| lower.ends_with(ending)) || lower.contains(".toml.");
-            looks_alike && (key.contains('/') || key.strip_suffix(".toml").is_none())
+            // Editors read the schema that `poolhook config schema` prints.
+            let is_schema = lower.ends_with("schema.json");
+            looks_alike && !is_schema && (key.contains('/') || key.strip_suffix(".toml").is_none())
         };
         let ignored = listed.iter().map(|blob| blob.key.as_str());
         let ignored = ignored.filter(|key| is_ignored(key));
@@ -191,6 +193,11 @@ impl Pools {
         self.text_of(&key(pool)).await
     }
 
+    /// The path or URL, and the text, of the defaults; empty if there are none.
+    pub async fn defaults_file(&self) -> Result<(String, String), Failure> {
+        self.text_of(&Key::unchecked(DEFAULTS_FILE.into())).await
+    }
+
     async fn text_of(&self, key: &Key) -> Result<(String, String), Failure> {
         let file = self.blobs.address(key.as_str());
         let text = match read(&*self.blobs, key, None).await? {
@@ -205,7 +212,7 @@ impl Pools {
         let file = self.address(pool);
         let text = text(&file, &blob)?;
         let config = PoolConfig::parse(pool, &defaults.value.defaults, &file, text)?;
-        let bytes = ENTRY_BYTES + 2 * blob.bytes.len() as u64;
+        let bytes = ENTRY_BYTES + (blob.bytes.len() + config.settings.bytes()) as u64;
         let file = PoolFile {
             config: Arc::new(config),
             etag: blob.etag,

@@ -41,10 +41,9 @@ pub enum ConfigError {
     #[error("cannot read {file}: it is not UTF-8")]
     NotText { file: String },
     /// An invalid file, with all mistakes that were found.
-    #[error("{}", Problem::lines(problems, file))]
+    #[error("{}", lines(problems))]
     Invalid {
-        file: String,
-        /// The mistakes, in the file's order. Never empty.
+        /// The mistakes, in the files' order. Never empty.
         problems: Vec<Problem>,
     },
     /// Users of two pools could have the same row.
@@ -83,22 +82,27 @@ impl ConfigError {
 
     /// A mistake that has no position in the file.
     pub(crate) fn invalid(file: &str, key: &str, rule: impl Into<String>) -> Self {
-        let problem = Problem {
-            line: 1,
-            column: 1,
-            key: key.to_owned(),
-            rule: rule.into(),
-        };
+        let source = Source { file, text: "" };
         Self::Invalid {
-            file: file.to_owned(),
-            problems: vec![problem],
+            problems: vec![Problem::at(source, 0, key, &rule.into())],
         }
     }
+}
+
+/// A file, with its text.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// The path or URL, for messages.
+    pub file: &'a str,
+    /// The text.
+    pub text: &'a str,
 }
 
 /// One mistake in a config file.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Problem {
+    /// The file's path or URL.
+    pub file: String,
     /// Line, from 1.
     pub line: usize,
     /// Column in characters, from 1.
@@ -107,45 +111,95 @@ pub struct Problem {
     pub key: String,
     /// The rule that the key breaks.
     pub rule: String,
+    /// What to write, or to do, instead.
+    pub help: Option<String>,
+    /// The part of an expression that is at fault.
+    pub excerpt: Option<Excerpt>,
+}
+
+/// A line of a file, of which a part is at fault.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Excerpt {
+    /// The line's text.
+    pub text: String,
+    /// The number of characters at fault, from the mistake's column on; at least 1.
+    pub length: usize,
 }
 
 impl Problem {
     /// A mistake at a byte offset of the file's text.
-    pub(super) fn at(text: &str, start: usize, key: &str, rule: &str) -> Self {
-        let before = text.get(..start).unwrap_or_default();
+    pub(super) fn at(source: Source<'_>, start: usize, key: &str, rule: &str) -> Self {
+        let before = source.text.get(..start).unwrap_or_default();
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         Self {
+            file: source.file.to_owned(),
             line: before.matches('\n').count() + 1,
             column: before.get(line_start..).unwrap_or_default().chars().count() + 1,
             key: shown(key).to_string(),
             rule: shown(rule).to_string(),
+            help: None,
+            excerpt: None,
         }
     }
 
-    fn lines(problems: &[Self], file: &str) -> String {
-        let lines: Vec<_> = problems
-            .iter()
-            .map(|problem| format!("{file}:{problem}"))
-            .collect();
-        lines.join("\n")
+    /// Adds the line, of which the bytes of this range are at fault.
+    pub(super) fn with_excerpt(self, source: Source<'_>, range: Range<usize>) -> Self {
+        let before = source.text.get(..range.start).unwrap_or_default();
+        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = source.text.get(start..).unwrap_or_default();
+        let line = line.lines().next().unwrap_or_default();
+        let end = range.end.min(start + line.len());
+        let fault = source.text.get(range.start..end).unwrap_or_default();
+        let length = fault.trim_end().chars().count().max(1);
+        let text = line.to_owned();
+        let excerpt = Some(Excerpt { text, length });
+        Self { excerpt, ..self }
     }
+}
+
+fn lines(problems: &[Problem]) -> String {
+    let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    lines.join("\n")
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
+            file,
             line,
             column,
             key,
             rule,
+            help,
+            excerpt: _,
         } = self;
-        write!(f, "{line}:{column}: ")?;
+        write!(f, "{file}:{line}:{column}: ")?;
         if !key.is_empty() {
             write!(f, "{key}: ")?;
         }
         // What follows the first line is the plugin's, and no line of ours.
-        f.write_str(&rule.replace('\n', "\n  "))
+        f.write_str(&rule.replace('\n', "\n  "))?;
+        match help {
+            Some(help) => write!(f, "; {}", help.replace('\n', "\n  ")),
+            None => Ok(()),
+        }
     }
+}
+
+/// The line, from 1, in which a key is set; `None` if the file does not have it.
+pub fn line_of(source: Source<'_>, key: &[&str]) -> Option<usize> {
+    let (table, _) = DeTable::parse_recoverable(source.text);
+    let mut table = Some(table.get_ref());
+    let mut start = None;
+    for name in key {
+        let (key, value) = table?.get_key_value(*name)?;
+        start = Some(key.span().start);
+        table = match value.get_ref() {
+            DeValue::Table(inner) => Some(inner),
+            _ => None,
+        };
+    }
+    Some(Problem::at(source, start?, "", "").line)
 }
 
 /// Serde stops at the first mistake. To find the next one, this removes the key at
@@ -162,13 +216,14 @@ pub(super) fn parse<T: DeserializeOwned>(
         );
         return Err(ConfigError::invalid(file, "", rule));
     }
+    let source = Source { file, text };
     let (mut table, errors) = DeTable::parse_recoverable(text);
-    let syntax = errors.iter().map(|error| syntax(text, error));
+    let syntax = errors.iter().map(|error| syntax(source, error));
     let mut problems: Vec<_> = syntax.take(MAX_PROBLEMS).collect();
 
     // After a syntax error, the parts that could be read would give misleading errors.
     if errors.is_empty() {
-        problems = words::take_mistakes(text, table.get_mut(), keys);
+        problems = words::take_mistakes(source, table.get_mut(), keys);
         problems.truncate(MAX_PROBLEMS);
     }
     while errors.is_empty() && problems.len() < MAX_PROBLEMS {
@@ -179,7 +234,7 @@ pub(super) fn parse<T: DeserializeOwned>(
                 let key = error
                     .span()
                     .and_then(|span| take_out(table.get_mut(), &span));
-                problems.push(problem(text, key.as_deref().unwrap_or_default(), &error));
+                problems.push(problem(source, key.as_deref().unwrap_or_default(), &error));
                 if key.is_none() {
                     break;
                 }
@@ -187,14 +242,12 @@ pub(super) fn parse<T: DeserializeOwned>(
         }
     }
     problems.sort_by_key(|problem| (problem.line, problem.column));
-    Err(ConfigError::Invalid {
-        file: file.to_owned(),
-        problems,
-    })
+    Err(ConfigError::Invalid { problems })
 }
 
 /// A mistake in TOML itself.
-fn syntax(text: &str, error: &toml::de::Error) -> Problem {
+fn syntax(source: Source<'_>, error: &toml::de::Error) -> Problem {
+    let text = source.text;
     // The message is the only thing that distinguishes a repeated key from other mistakes.
     let span = error.span().filter(|_| error.message() == "duplicate key");
     let again = span.and_then(|span| {
@@ -205,15 +258,15 @@ fn syntax(text: &str, error: &toml::de::Error) -> Problem {
     match again {
         Some((start, name, earlier)) => {
             let rule = format!("is set again; it is set in line {earlier} already");
-            Problem::at(text, start, name, &rule)
+            Problem::at(source, start, name, &rule)
         }
-        None => problem(text, "", error),
+        None => problem(source, "", error),
     }
 }
 
-fn problem(text: &str, key: &str, error: &toml::de::Error) -> Problem {
+fn problem(source: Source<'_>, key: &str, error: &toml::de::Error) -> Problem {
     let start = error.span().map_or(0, |span| span.start);
-    Problem::at(text, start, key, error.message())
+    Problem::at(source, start, key, error.message())
 }
 
 /// Removes the innermost entry that contains `span` and returns its dotted key.

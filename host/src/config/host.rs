@@ -127,30 +127,47 @@ const KEYS: Keys = &[
     ),
 ];
 
+/// What holds for all pools of a host.
 #[derive(Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct RawHost {
+pub(super) struct RawHost {
+    /// Milliseconds after which an event is answered, whatever hangs. Default: 4000.
     deadline_ms: Option<Bounded<1000, 4500>>,
+    /// The TTL of configs and of live releases, in seconds. Default: 10.
     refresh_seconds: Option<Bounded<1, 86_400>>,
+    /// Memory for pools' configs. Default: 33554432.
     config_memory_bytes: Option<Bounded<1_048_576, 17_179_869_184>>,
+    /// Where loaded plugins may be.
     #[serde(default)]
     plugins: RawPlugins,
+    /// What publishing accepts.
     #[serde(default)]
     publish: RawPublish,
 }
 
+/// Where loaded plugins may be.
 #[derive(Default, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct RawPlugins {
+    /// Memory for loaded plugins, in bytes of their machine code. Default: 67108864.
     memory_bytes: Option<Bounded<1_048_576, 17_179_869_184>>,
+    /// Disk space for their machine code. Default: 268435456.
     disk_bytes: Option<Bounded<1_048_576, 17_179_869_184>>,
 }
 
+/// What publishing accepts.
 #[derive(Default, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct RawPublish {
+    /// The largest component. Default: 1048576.
     component_bytes: Option<Bounded<1024, 33_554_432>>,
+    /// Processor time for compiling. Default: 60.
     compile_seconds: Option<Bounded<1, 600>>,
+    /// Address space for compiling. Default: 1073741824.
     compile_memory_bytes: Option<Bounded<268_435_456, 8_589_934_592>>,
+    /// The largest machine code. Default: 67108864.
     artifact_bytes: Option<Bounded<1_048_576, MAX_ARTIFACT_BYTES>>,
 }

@@ -1,5 +1,7 @@
 //! What the keys of a pool's items must equal.
 
+use std::fmt;
+
 use serde::Deserialize;
 
 use crate::event::{PostConfirmation, UserPoolId};
@@ -81,6 +83,30 @@ impl KeyTemplate {
             .and_then(|at| after.get(at.checked_sub(1)?))
             .is_some_and(precedes);
         before || after || !self.names_the_pool()
+    }
+}
+
+/// The template as it is written.
+fn write(parts: &[Part], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    for part in parts {
+        f.write_str(match part {
+            Part::Text(text) => text,
+            Part::UserName => "{userName}",
+            Part::UserPoolId => "{userPoolId}",
+        })?;
+    }
+    Ok(())
+}
+
+impl fmt::Display for KeyTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write(&self.0, f)
+    }
+}
+
+impl fmt::Display for SortKeyTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write(&self.0, f)
     }
 }
 

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
-use super::file::{ConfigError, Problem};
-use super::{PluginName, words};
+use super::file::{ConfigError, Problem, Source};
+use super::{PluginName, literal, words};
 use crate::text::shown;
 
 /// The most lines of a plugin's message that are shown.
@@ -19,39 +19,39 @@ pub(crate) fn has_settings(text: &str) -> bool {
 
 /// The keys in a file's settings that are poolhook's own. In TOML, a key belongs to the
 /// table header above it, so such a key probably belongs to the top of the file.
-pub fn misplaced_keys(text: &str) -> Vec<Problem> {
-    let (table, _) = DeTable::parse_recoverable(text);
+pub fn misplaced_keys(source: Source<'_>) -> Vec<Problem> {
+    let (table, _) = DeTable::parse_recoverable(source.text);
     let mut found = Vec::new();
     if let Some(settings) = table.get_ref().get("settings") {
-        find_own_keys(text, "settings", settings.get_ref(), &mut found);
+        find_own_keys(source, "settings", settings.get_ref(), &mut found);
     }
     found
 }
 
-fn find_own_keys(text: &str, path: &str, value: &DeValue<'_>, found: &mut Vec<Problem>) {
+fn find_own_keys(source: Source<'_>, path: &str, value: &DeValue<'_>, found: &mut Vec<Problem>) {
     let DeValue::Table(table) = value else {
         return;
     };
     for (name, value) in table {
         let key = format!("{path}.{}", written(name.get_ref()));
-        if words::has(super::KEYS, name.get_ref()) {
+        if words::has(super::raw::KEYS, name.get_ref()) {
             let rule = format!(
                 "`{}` is a key of poolhook's, but here it is a setting of the plugin. If it is meant for poolhook, move it above the first [table header], or under its own",
                 name.get_ref()
             );
-            found.push(Problem::at(text, name.span().start, &key, &rule));
+            found.push(Problem::at(source, name.span().start, &key, &rule));
         }
-        find_own_keys(text, &key, value.get_ref(), found);
+        find_own_keys(source, &key, value.get_ref(), found);
     }
 }
 
 /// The settings of a file whose plugin takes none.
-pub fn useless_settings(text: &str, plugin: &PluginName) -> Option<Problem> {
-    let (table, _) = DeTable::parse_recoverable(text);
+pub fn useless_settings(source: Source<'_>, plugin: &PluginName) -> Option<Problem> {
+    let (table, _) = DeTable::parse_recoverable(source.text);
     let (name, settings) = table.get_ref().get_key_value("settings")?;
     let is_empty = matches!(settings.get_ref(), DeValue::Table(table) if table.is_empty());
     let rule = format!("the plugin `{plugin}` takes no settings, so these have no effect");
-    (!is_empty).then(|| Problem::at(text, name.span().start, "settings", &rule))
+    (!is_empty).then(|| Problem::at(source, name.span().start, "settings", &rule))
 }
 
 impl ConfigError {
@@ -61,7 +61,8 @@ impl ConfigError {
     ///
     /// A mistake that starts with `at character 8: ` is in the key's text, at that
     /// character.
-    pub fn of_settings(file: &str, text: &str, message: &str) -> Self {
+    pub fn of_settings(source: Source<'_>, message: &str) -> Self {
+        let text = source.text;
         let (table, _) = DeTable::parse_recoverable(text);
         let settings = table.get_ref().get_key_value("settings");
         let mut problems: Vec<Problem> = Vec::new();
@@ -83,13 +84,10 @@ impl ConfigError {
                 Some((_, value)) => position.follow(value.get_ref(), value.span(), rest),
                 None => (position, rest),
             };
-            problems.push(position.problem(text, rest));
+            problems.push(position.problem(source, rest));
         }
         problems.sort_by_key(|problem| (problem.line, problem.column));
-        Self::Invalid {
-            file: file.to_owned(),
-            problems,
-        }
+        Self::Invalid { problems }
     }
 }
 
@@ -97,8 +95,8 @@ impl ConfigError {
 struct Position {
     key: String,
     span: Range<usize>,
-    /// The start of the key's value, if that is a text.
-    text: Option<usize>,
+    /// The key's value, if that is a text.
+    text: Option<Range<usize>>,
 }
 
 impl Position {
@@ -134,7 +132,7 @@ impl Position {
                 }
             }
             DeValue::String(_) => {
-                let text = Some(span.start);
+                let text = Some(span);
                 (Self { text, ..self }, rest)
             }
             _ => (self, rest),
@@ -150,7 +148,8 @@ impl Position {
     }
 
     /// The rest names keys that are not in the file, if any, and then the mistake.
-    fn problem(self, text: &str, rest: &str) -> Problem {
+    fn problem(self, source: Source<'_>, rest: &str) -> Problem {
+        let text = source.text;
         let is_key = rest.starts_with(['.', '[', ':']);
         let (missing, rule) = rest
             .split_once(": ")
@@ -159,32 +158,19 @@ impl Position {
         let inner = || {
             let (character, rule) = rule.strip_prefix("at character ")?.split_once(": ")?;
             let character = character.parse::<usize>().ok()?.checked_sub(1)?;
-            let start = self.text?;
-            Some((start + offset(text.get(start..)?, character)?, rule))
+            let Range { start, end } = self.text.clone()?;
+            Some((
+                start + literal::offset(text.get(start..end)?, character)?,
+                rule,
+            ))
         };
         let (start, rule) = inner().unwrap_or((self.span.start, rule));
-        Problem::at(text, start, &(self.key + missing), rule)
+        Problem::at(source, start, &(self.key + missing), rule)
     }
-}
-
-/// The byte offset of a character in a TOML text, from its opening quote. `None` if
-/// that takes more than counting: for a multi-line text, or escapes before the
-/// character.
-fn offset(literal: &str, character: usize) -> Option<usize> {
-    let quote = literal.chars().next()?;
-    let inner = literal.get(1..)?;
-    if inner.starts_with(&String::from(quote).repeat(2)) {
-        return None;
-    }
-    let before = || inner.char_indices().take(character);
-    let is_plain = |c: char| c != quote && c != '\n' && (c != '\\' || quote == '\'');
-    before()
-        .all(|(_, c)| is_plain(c))
-        .then(|| 1 + before().map(|(_, c)| c.len_utf8()).sum::<usize>())
 }
 
 /// Formats a key as TOML writes it.
-fn written(key: &str) -> String {
+pub(super) fn written(key: &str) -> String {
     let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if !key.is_empty() && key.chars().all(is_bare) {
         key.to_owned()

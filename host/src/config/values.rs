@@ -51,6 +51,12 @@ impl fmt::Display for TableName {
 pub struct PluginName(String);
 
 impl PluginName {
+    /// Whether this is the built-in plugin `fields`. Its settings are a mapping, which is
+    /// compiled, and its nested values are in DynamoDB's JSON.
+    pub(crate) fn evaluates(&self) -> bool {
+        self.0 == "fields"
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -101,6 +107,13 @@ pub struct PluginRef {
     pub pin: Option<Sha256>,
 }
 
+impl PluginRef {
+    /// Whether this is the built-in plugin `fields`, whose settings are compiled.
+    pub fn evaluates(&self) -> bool {
+        self.name.evaluates() && self.pin.is_none()
+    }
+}
+
 impl From<PluginName> for PluginRef {
     fn from(name: PluginName) -> Self {
         Self { name, pin: None }
@@ -148,23 +161,49 @@ impl fmt::Display for PluginRef {
 /// A pool's `[settings]` for its plugin, as one JSON object.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "toml::Table")]
-pub struct Settings(String);
+pub struct Settings {
+    json: String,
+    /// What the plugin `fields` evaluates: the settings, compiled.
+    program: Option<String>,
+}
 
 impl Settings {
+    fn new(json: String) -> Self {
+        Self {
+            json,
+            program: None,
+        }
+    }
+
     /// The settings as JSON text.
     pub fn as_json(&self) -> &str {
-        &self.0
+        &self.json
+    }
+
+    /// The program for the plugin `fields`; none if these are another plugin's settings.
+    pub(crate) fn program(&self) -> Option<&str> {
+        self.program.as_deref()
+    }
+
+    pub(super) fn with_program(self, program: String) -> Self {
+        let program = Some(program);
+        Self { program, ..self }
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0 == "{}"
+        self.json == "{}"
+    }
+
+    /// The memory that they take, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.json.len() + self.program.as_ref().map_or(0, String::len)
     }
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self("{}".to_owned())
+        Self::new("{}".to_owned())
     }
 }
 
@@ -187,7 +226,7 @@ impl Settings {
         read.map_err(serde::de::Error::custom)?;
         writer.finish_document().map_err(serde::de::Error::custom)?;
         let compact = String::from_utf8(compact);
-        compact.map(Self).map_err(serde::de::Error::custom)
+        compact.map(Self::new).map_err(serde::de::Error::custom)
     }
 
     /// Parses settings from a TOML document.
@@ -200,7 +239,7 @@ impl TryFrom<toml::Table> for Settings {
     type Error = BadSettings;
 
     fn try_from(table: toml::Table) -> Result<Self, Self::Error> {
-        to_json(Value::Table(table)).map(|json| Self(json.to_string()))
+        to_json(Value::Table(table)).map(|json| Self::new(json.to_string()))
     }
 }
 

@@ -3,7 +3,7 @@
 
 use toml::de::{DeTable, DeValue};
 
-use super::file::Problem;
+use super::file::{Problem, Source};
 
 /// The keys of a table, and what each one's value is.
 pub(super) type Keys = &'static [(&'static str, Kind)];
@@ -40,13 +40,23 @@ const ALIKE: f64 = 0.75;
 const QUOTED: usize = 40;
 
 /// Finds unknown keys and values of another form, and removes them from the table.
-pub(super) fn take_mistakes(text: &str, table: &mut DeTable<'_>, keys: Keys) -> Vec<Problem> {
+pub(super) fn take_mistakes(
+    source: Source<'_>,
+    table: &mut DeTable<'_>,
+    keys: Keys,
+) -> Vec<Problem> {
     let mut found = Vec::new();
-    look(text, "", table, keys, &mut found);
+    look(source, "", table, keys, &mut found);
     found
 }
 
-fn look(text: &str, path: &str, table: &mut DeTable<'_>, keys: Keys, found: &mut Vec<Problem>) {
+fn look(
+    source: Source<'_>,
+    path: &str,
+    table: &mut DeTable<'_>,
+    keys: Keys,
+    found: &mut Vec<Problem>,
+) {
     let mut wrong = Vec::new();
     for (name, value) in table.iter_mut() {
         let key = format!("{path}{}", name.get_ref());
@@ -57,7 +67,7 @@ fn look(text: &str, path: &str, table: &mut DeTable<'_>, keys: Keys, found: &mut
                 let at = value.span().start;
                 match (kind, value.get_mut()) {
                     (Kind::Table(keys), DeValue::Table(inner)) => {
-                        look(text, &format!("{key}."), inner, keys, found);
+                        look(source, &format!("{key}."), inner, keys, found);
                         None
                     }
                     (kind, value) => kind.rule(value).map(|rule| (at, rule)),
@@ -65,7 +75,7 @@ fn look(text: &str, path: &str, table: &mut DeTable<'_>, keys: Keys, found: &mut
             }
         };
         if let Some((at, rule)) = mistake {
-            found.push(Problem::at(text, at, &key, &rule));
+            found.push(Problem::at(source, at, &key, &rule));
             wrong.push(name.get_ref().to_string());
         }
     }
@@ -83,7 +93,7 @@ fn unknown(name: &str, keys: Keys) -> String {
     format!("unknown key; the keys here are {}", known.join(", "))
 }
 
-fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     // Keys have hyphens. Authors who know other formats write underscores, or neither.
     let plain = |text: &str| text.to_lowercase().replace(['-', '_'], "");
     let alike = known.map(|known| (strsim::jaro_winkler(&plain(name), &plain(known)), known));

@@ -21,6 +21,15 @@ const MAX_DOCUMENT_BYTES: usize = 6 * MAX_ITEM_BYTES;
 /// hostile document is built in memory than an item can hold. A number's digits stay as
 /// written, so no number is rounded on the way to DynamoDB.
 pub(super) fn parse(attribute: &str, document: &str) -> Result<AttributeValue, ItemError> {
+    read(attribute, document, false)
+}
+
+/// Reads a value in DynamoDB's JSON, with the same limits.
+pub(super) fn parse_tagged(attribute: &str, document: &str) -> Result<AttributeValue, ItemError> {
+    read(attribute, document, true)
+}
+
+fn read(attribute: &str, document: &str, is_tagged: bool) -> Result<AttributeValue, ItemError> {
     if document.len() > MAX_DOCUMENT_BYTES {
         return Err(ItemError::TooLarge);
     }
@@ -33,8 +42,14 @@ pub(super) fn parse(attribute: &str, document: &str) -> Result<AttributeValue, I
     let mut document = Document {
         reader: JsonStreamReader::new_custom(document.as_bytes(), settings),
         bytes_left: MAX_ITEM_BYTES,
+        is_tagged,
     };
-    let read = document.value(1).and_then(|value| {
+    let value = if is_tagged {
+        document.tagged(1)
+    } else {
+        document.value(1)
+    };
+    let read = value.and_then(|value| {
         document.reader.consume_trailing_whitespace()?;
         Ok(value)
     });
@@ -44,6 +59,8 @@ pub(super) fn parse(attribute: &str, document: &str) -> Result<AttributeValue, I
 struct Document<'a> {
     reader: JsonStreamReader<&'a [u8]>,
     bytes_left: usize,
+    /// Whether it is in DynamoDB's JSON.
+    is_tagged: bool,
 }
 
 impl Document<'_> {
@@ -69,37 +86,109 @@ impl Document<'_> {
                 self.count(number.size())?;
                 AttributeValue::N(number)
             }
-            ValueType::String => {
-                let text = reader.next_string()?;
-                self.count(text.len())?;
-                AttributeValue::S(text)
-            }
-            ValueType::Array => {
-                let mut values = Vec::new();
-                reader.begin_array()?;
-                self.count(LIST_BYTES)?;
-                while self.reader.has_next()? {
-                    self.count(MEMBER_BYTES)?;
-                    values.push(self.value(depth + 1)?);
-                }
-                self.reader.end_array()?;
-                // There may be many short lists, each with room for more.
-                values.shrink_to_fit();
-                AttributeValue::L(values)
-            }
-            ValueType::Object => {
-                let mut entries = BTreeMap::new();
-                reader.begin_object()?;
-                self.count(LIST_BYTES)?;
-                while self.reader.has_next()? {
-                    let name = self.reader.next_name_owned()?;
-                    self.count(MEMBER_BYTES + name.len())?;
-                    entries.insert(name, self.value(depth + 1)?);
-                }
-                self.reader.end_object()?;
-                AttributeValue::M(entries)
-            }
+            ValueType::String => AttributeValue::S(self.text()?),
+            ValueType::Array => AttributeValue::L(self.list(depth)?),
+            ValueType::Object => AttributeValue::M(self.map(depth)?),
         })
+    }
+
+    /// A value in DynamoDB's JSON: an object whose only name is the type.
+    fn tagged(&mut self, depth: usize) -> Result<AttributeValue, Fault> {
+        if depth > MAX_DEPTH {
+            self.reader.skip_value()?;
+            return Err(Fault::NestedTooDeep);
+        }
+        self.reader.begin_object()?;
+        let name = self.reader.next_name_owned()?;
+        let value = match name.as_str() {
+            "S" => AttributeValue::S(self.text()?),
+            "N" => AttributeValue::N(self.number()?),
+            "B" => AttributeValue::B(self.bytes()?),
+            "BOOL" => {
+                self.count(1)?;
+                AttributeValue::Bool(self.reader.next_bool()?)
+            }
+            "NULL" => {
+                self.count(1)?;
+                self.reader.next_bool()?;
+                AttributeValue::Null
+            }
+            "SS" => AttributeValue::Ss(self.members(Self::text)?),
+            "NS" => AttributeValue::Ns(self.members(Self::number)?),
+            "BS" => AttributeValue::Bs(self.members(Self::bytes)?),
+            "L" => AttributeValue::L(self.list(depth)?),
+            "M" => AttributeValue::M(self.map(depth)?),
+            _ => return Err(Fault::UnknownType),
+        };
+        self.reader.end_object()?;
+        Ok(value)
+    }
+
+    fn nested(&mut self, depth: usize) -> Result<AttributeValue, Fault> {
+        self.count(MEMBER_BYTES)?;
+        if self.is_tagged {
+            self.tagged(depth + 1)
+        } else {
+            self.value(depth + 1)
+        }
+    }
+
+    fn list(&mut self, depth: usize) -> Result<Vec<AttributeValue>, Fault> {
+        let mut values = Vec::new();
+        self.reader.begin_array()?;
+        self.count(LIST_BYTES)?;
+        while self.reader.has_next()? {
+            values.push(self.nested(depth)?);
+        }
+        self.reader.end_array()?;
+        // There may be many short lists, each with room for more.
+        values.shrink_to_fit();
+        Ok(values)
+    }
+
+    fn map(&mut self, depth: usize) -> Result<BTreeMap<String, AttributeValue>, Fault> {
+        let mut entries = BTreeMap::new();
+        self.reader.begin_object()?;
+        self.count(LIST_BYTES)?;
+        while self.reader.has_next()? {
+            let name = self.reader.next_name_owned()?;
+            self.count(name.len())?;
+            entries.insert(name, self.nested(depth)?);
+        }
+        self.reader.end_object()?;
+        Ok(entries)
+    }
+
+    fn members<T>(
+        &mut self,
+        member: impl Fn(&mut Self) -> Result<T, Fault>,
+    ) -> Result<Vec<T>, Fault> {
+        let mut members = Vec::new();
+        self.reader.begin_array()?;
+        while self.reader.has_next()? {
+            members.push(member(self)?);
+        }
+        self.reader.end_array()?;
+        Ok(members)
+    }
+
+    fn text(&mut self) -> Result<String, Fault> {
+        let text = self.reader.next_string()?;
+        self.count(text.len())?;
+        Ok(text)
+    }
+
+    fn number(&mut self) -> Result<Number, Fault> {
+        let number = Number::parse(self.reader.next_str()?)?;
+        self.count(number.size())?;
+        Ok(number)
+    }
+
+    fn bytes(&mut self) -> Result<Vec<u8>, Fault> {
+        let bytes = BASE64.decode(self.reader.next_str()?);
+        let bytes = bytes.map_err(|_| Fault::NotBase64)?;
+        self.count(bytes.len())?;
+        Ok(bytes)
     }
 
     fn count(&mut self, bytes: usize) -> Result<(), Fault> {
@@ -115,6 +204,9 @@ enum Fault {
     TooLarge,
     Number(BadNumber),
     NotJson(ReaderError),
+    /// No type of DynamoDB has this name.
+    UnknownType,
+    NotBase64,
 }
 
 impl From<BadNumber> for Fault {
@@ -136,6 +228,11 @@ impl Fault {
             Self::NestedTooDeep => ItemError::NestedTooDeep { attribute },
             Self::TooLarge => ItemError::TooLarge,
             Self::Number(source) => ItemError::Number { attribute, source },
+            Self::UnknownType | Self::NotBase64 => ItemError::NotJson {
+                attribute,
+                line: 1,
+                column: 1,
+            },
             Self::NotJson(error) => {
                 let location = match error {
                     ReaderError::SyntaxError(error) => Some(error.location),

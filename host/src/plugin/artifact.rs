@@ -13,6 +13,7 @@ use std::time::SystemTime;
 use tempfile::NamedTempFile;
 
 use super::PluginError;
+use super::code::Embedded;
 use crate::digest::{Blake3, Blake3Hasher};
 
 /// Machine code from poolhook's compiler.
@@ -22,6 +23,8 @@ pub struct Artifact {
     here: Cow<'static, [u8]>,
     /// The file to map.
     file: Option<PathBuf>,
+    /// The code, if it is in this program.
+    embedded: Option<&'static [u8]>,
     bytes: u64,
 }
 
@@ -42,6 +45,15 @@ impl Artifact {
             bytes: here.len() as u64,
             here,
             file: None,
+            embedded: None,
+        }
+    }
+
+    /// A built-in plugin's code, which is run where it lies.
+    pub(super) fn embedded(Embedded(code): &'static Embedded) -> Self {
+        Self {
+            embedded: Some(code),
+            ..Self::made_here(code)
         }
     }
 
@@ -49,6 +61,7 @@ impl Artifact {
         Self {
             here: Cow::default(),
             file: Some(path),
+            embedded: None,
             bytes,
         }
     }
@@ -63,6 +76,10 @@ impl Artifact {
     #[cfg(feature = "compiler")]
     pub(crate) fn into_bytes(self) -> Vec<u8> {
         self.here.into_owned()
+    }
+
+    pub(super) fn as_embedded(&self) -> Option<&'static [u8]> {
+        self.embedded
     }
 
     pub(super) fn file(&self) -> Option<&Path> {

@@ -68,24 +68,37 @@ pub(super) fn check_names(imports: &[&str], exports: &[&str]) -> Result<(), Plug
 
 /// The attributes that a plugin returned, not checked yet.
 #[derive(Debug)]
-pub struct Fields(Vec<types::Field>);
+pub struct Fields(Vec<types::Field>, Documents);
+
+/// How a nested value is written in its document.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Documents {
+    /// JSON, as the interface says.
+    Plain,
+    /// DynamoDB's JSON, which has sets and bytes as well: those of the plugin `fields`.
+    DynamoDb,
+}
 
 impl Fields {
-    pub(super) fn new(fields: Vec<types::Field>) -> Self {
-        Self(fields)
+    pub(super) fn new(fields: Vec<types::Field>, documents: Documents) -> Self {
+        Self(fields, documents)
     }
 
     /// Converts the attributes to an item, if DynamoDB accepts it.
     pub fn into_item(self) -> Result<Item, ItemError> {
         let attributes = self.0.into_iter().map(|types::Field { name, value }| {
-            let value = attribute_value(&name, value)?;
+            let value = attribute_value(&name, value, self.1)?;
             Ok((name, value))
         });
         Item::from_results(attributes)
     }
 }
 
-fn attribute_value(attribute: &str, value: types::Value) -> Result<AttributeValue, ItemError> {
+fn attribute_value(
+    attribute: &str,
+    value: types::Value,
+    documents: Documents,
+) -> Result<AttributeValue, ItemError> {
     let number = |text: String| {
         Number::parse(&text).map_err(|source| ItemError::Number {
             attribute: attribute.to_owned(),
@@ -103,7 +116,10 @@ fn attribute_value(attribute: &str, value: types::Value) -> Result<AttributeValu
             AttributeValue::Ns(members.into_iter().map(number).collect::<Result<_, _>>()?)
         }
         types::Value::Bs(members) => AttributeValue::Bs(members),
-        types::Value::Json(document) => AttributeValue::from_json(attribute, &document)?,
+        types::Value::Json(document) => match documents {
+            Documents::Plain => AttributeValue::from_json(attribute, &document)?,
+            Documents::DynamoDb => AttributeValue::from_dynamodb_json(attribute, &document)?,
+        },
     })
 }
 

@@ -42,12 +42,13 @@ const FENCES: &[(&str, &[&str])] = &[
     ("anyhow", &["bin/poolhook/"]),
     ("println!", &["bin/"]),
     ("env::", &["bin/"]),
-    ("unsafe ", &["plugin.rs"]),
+    ("unsafe ", &["plugin.rs", "plugin/code.rs"]),
     (
         "rustix",
         &[
             "blobs/dir.rs",
             "plugin/artifact.rs",
+            "plugin/code.rs",
             "plugin/error.rs",
             "publish/child.rs",
             "publish/compile.rs",

@@ -312,7 +312,7 @@ fn free_port() -> String {
 /// Cargo's directory for the files of integration tests.
 const TMP: &str = env!("CARGO_TARGET_TMPDIR");
 
-fn node_modules() -> PathBuf {
+pub(crate) fn node_modules() -> PathBuf {
     let package = include_str!("../servers/package.json");
     let lock = include_str!("../servers/package-lock.json");
     let files = [("package.json", package), ("package-lock.json", lock)];

@@ -1,5 +1,5 @@
-//! The mapping plugin `fields`: the pool's TOML defines the item, with one
-//! expression per attribute.
+//! The mapping plugin `fields`: the pool's TOML defines the item, with one expression per
+//! attribute.
 //!
 //! ```toml
 //! plugin = "fields"
@@ -8,34 +8,18 @@
 //! email = "user.attributes.email | lower"
 //! ```
 //!
-//! All expressions are compiled and their names checked before any of them runs, so
-//! invalid settings fail in the same way for every user, with one error that lists
-//! all mistakes. README.md describes the language.
-
-mod checks;
-mod expression;
-mod filters;
-mod settings;
-#[cfg(test)]
-mod tests;
-mod user;
-mod value;
+//! The host compiles the expressions when it reads the pool's config. This plugin receives
+//! the program in place of the settings, and evaluates it. README.md describes the language.
 
 use exports::poolhook::mapper::mapping::{Guest, Outcome, User};
-use poolhook::mapper::types::Field;
+use poolhook::mapper::types::{Attribute, Field, Value as AttributeValue};
+use poolhook_expressions as expressions;
+use poolhook_expressions::{Kind, Value};
 use poolhook_heap as _;
-
-use expression::Expressions;
-use settings::Settings;
 
 #[allow(missing_docs, clippy::pedantic, unreachable_pub, reason = "generated")]
 mod bindings {
-    wit_bindgen::generate!({
-        path: "../../wit",
-        world: "mapper",
-        // For the tests.
-        additional_derives: [PartialEq],
-    });
+    wit_bindgen::generate!({ path: "../../wit", world: "mapper" });
 }
 use bindings::{exports, poolhook};
 
@@ -45,22 +29,90 @@ bindings::export!(Fields with_types_in bindings);
 
 impl Guest for Fields {
     fn to_item(user: User, settings: String) -> Result<Outcome, String> {
-        let settings = Settings::parse(&settings)?;
-        let expressions = Expressions::new();
-        let compiled = settings.compile(&expressions)?;
-        let user = user::value(user);
-
-        if let Some(skip_when) = &compiled.skip_when
-            && let Some(reason) = skip_when.reason(&user)?
-        {
-            return Ok(Outcome::Skip(reason));
-        }
-        let mut item = Vec::with_capacity(compiled.item.len());
-        for (name, expression) in compiled.item {
-            if let Some(value) = expression.attribute_value(&user)? {
-                item.push(Field { name, value });
+        let user = seen(&user);
+        let outcome = expressions::evaluate(&settings, &user);
+        match outcome.map_err(|failure| failure.to_string())? {
+            expressions::Outcome::Skip(reason) => Ok(Outcome::Skip(reason)),
+            expressions::Outcome::Put(item) => {
+                let fields = item.into_iter().map(|(name, value)| {
+                    let value = attribute_value(value);
+                    let value = value.map_err(|error| format!("item.{name}: {error}"))?;
+                    let name = name.to_owned();
+                    Ok(Field { name, value })
+                });
+                fields.collect::<Result<_, String>>().map(Outcome::Put)
             }
         }
-        Ok(Outcome::Put(item))
     }
+}
+
+/// The user, as expressions see it.
+fn seen(user: &User) -> expressions::User<'_> {
+    expressions::User {
+        name: &user.user_name,
+        attributes: texts(&user.user_attributes),
+        client_metadata: texts(&user.client_metadata),
+        client_id: user.client_id.as_deref(),
+        pool_id: &user.user_pool_id,
+        region: &user.region,
+        trigger_source: &user.trigger_source,
+        time: &user.time,
+        time_ms: user.time_ms,
+    }
+}
+
+fn texts(attributes: &[Attribute]) -> Vec<(&str, &str)> {
+    let each = attributes.iter();
+    each.map(|attribute| (attribute.name.as_str(), attribute.value.as_str()))
+        .collect()
+}
+
+/// Lists and maps become documents in DynamoDB's JSON. The host knows that those of this
+/// plugin are.
+fn attribute_value(value: Value<'_>) -> Result<AttributeValue, String> {
+    Ok(match value {
+        Value::Text(text) => AttributeValue::S(text.into_owned()),
+        Value::Number(number) => AttributeValue::N(number.to_dynamodb()?.into_owned()),
+        Value::Boolean(value) => AttributeValue::Boolean(value),
+        Value::None | Value::Missing => AttributeValue::Null,
+        Value::Bytes(bytes) => AttributeValue::B(bytes.to_vec()),
+        Value::List(_) | Value::Map(_) => {
+            let mut document = String::new();
+            value.write_json(&mut document)?;
+            AttributeValue::Json(document)
+        }
+        Value::Set(members) => set(&members)?,
+    })
+}
+
+fn set(members: &[Value<'_>]) -> Result<AttributeValue, String> {
+    Ok(match members.first().map(Value::kind) {
+        Some(Kind::Number) => {
+            let mut numbers = Vec::with_capacity(members.len());
+            for member in members {
+                if let Value::Number(number) = member {
+                    numbers.push(number.to_dynamodb()?.into_owned());
+                }
+            }
+            AttributeValue::Ns(numbers)
+        }
+        Some(Kind::Bytes) => AttributeValue::Bs(
+            members
+                .iter()
+                .filter_map(|member| match member {
+                    Value::Bytes(bytes) => Some(bytes.to_vec()),
+                    _ => None,
+                })
+                .collect(),
+        ),
+        _ => AttributeValue::Ss(
+            members
+                .iter()
+                .filter_map(|member| match member {
+                    Value::Text(text) => Some(text.clone().into_owned()),
+                    _ => None,
+                })
+                .collect(),
+        ),
+    })
 }

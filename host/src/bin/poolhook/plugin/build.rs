@@ -109,12 +109,21 @@ fn build_module(folder: &Path) -> anyhow::Result<PathBuf> {
     cargo.args(["rustc", "--lib", "--release", "--target", TARGET]);
     cargo.args(["--message-format", "json-render-diagnostics"]);
     cargo.args(PROFILE.iter().flat_map(|setting| ["--config", setting]));
-    cargo.args(["--config", &without_paths()]);
+    let Manifest {
+        stack_bytes: stack,
+        panic_messages,
+    } = Manifest::read(folder)?;
+    let mut flags = without_paths();
     if !has_target()? {
         debian(&mut cargo)?;
+        // Only with a standard library that is built as well.
+        if !panic_messages {
+            flags.extend(["-Zunstable-options", "-Cpanic=immediate-abort"].map(String::from));
+        }
     }
+    let flags = toml::Value::from(flags);
+    cargo.args(["--config", &format!("target.{TARGET}.rustflags={flags}")]);
     // Only for the plugin's own crate, so that its dependencies stay cached.
-    let stack = stack_bytes(folder)?;
     cargo.args(["--", &format!("-Clink-arg=-zstack-size={stack}")]);
 
     let mut build = cargo.spawn().context("cannot start cargo")?;
@@ -132,23 +141,40 @@ fn build_module(folder: &Path) -> anyhow::Result<PathBuf> {
     )
 }
 
-/// The stack size that the project sets as `stack-bytes` in `[package.metadata.poolhook]`.
-fn stack_bytes(folder: &Path) -> anyhow::Result<u64> {
-    let manifest = folder.join("Cargo.toml");
-    let context = || manifest.display().to_string();
-    let text = fs::read_to_string(&manifest).with_context(context)?;
-    let read: Value = toml::from_str(&text).with_context(context)?;
-    let asked = read.pointer("/package/metadata/poolhook/stack-bytes");
-    let bytes = asked.map_or(Some(STACK_BYTES), Value::as_u64);
-    bytes
-        .filter(|bytes| bytes % 16 == 0 && *bytes > 0)
-        .with_context(|| format!("{}: stack-bytes must be a multiple of 16", context()))
+/// What the project sets in `[package.metadata.poolhook]`.
+struct Manifest {
+    /// `stack-bytes`.
+    stack_bytes: u64,
+    /// `panic-messages`. Without them, a panic traps at once, and the texts of all panics,
+    /// a third of the data that each event's instance copies, are not in the component.
+    panic_messages: bool,
+}
+
+impl Manifest {
+    fn read(folder: &Path) -> anyhow::Result<Self> {
+        let manifest = folder.join("Cargo.toml");
+        let context = || manifest.display().to_string();
+        let text = fs::read_to_string(&manifest).with_context(context)?;
+        let read: Value = toml::from_str(&text).with_context(context)?;
+        let asked = |key: &str| read.pointer(&format!("/package/metadata/poolhook/{key}"));
+        let bytes = asked("stack-bytes").map_or(Some(STACK_BYTES), Value::as_u64);
+        let bytes = bytes
+            .filter(|bytes| bytes % 16 == 0 && *bytes > 0)
+            .with_context(|| format!("{}: stack-bytes must be a multiple of 16", context()))?;
+        let messages = asked("panic-messages").map_or(Some(true), Value::as_bool);
+        let messages = messages
+            .with_context(|| format!("{}: panic-messages must be true or false", context()))?;
+        Ok(Self {
+            stack_bytes: bytes,
+            panic_messages: messages,
+        })
+    }
 }
 
 /// Removes this machine's paths from the component: panics would contain them, and
 /// the same sources would have another digest on another machine. The project's own
 /// paths are relative anyway.
-fn without_paths() -> String {
+fn without_paths() -> Vec<String> {
     let home = env::home_dir().unwrap_or_default();
     let cargo = env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
     let registries = fs::read_dir(cargo.join("registry/src"));
@@ -157,8 +183,7 @@ fn without_paths() -> String {
         let path = registry.path();
         format!("--remap-path-prefix={}=crates", path.display())
     });
-    let flags = toml::Value::from(flags.collect::<Vec<_>>());
-    format!("target.{TARGET}.rustflags={flags}")
+    flags.collect()
 }
 
 /// The core module's path, if Cargo's message is about one.

@@ -97,6 +97,12 @@ impl Options {
         }
         cases.retain(|case| self.case.is_empty() || self.case.contains(&case.name));
         let subject = self.subject()?;
+        for case in &mut cases {
+            if let Some(settings) = case.settings.take() {
+                let settings = settings.for_plugin(subject.plugin.name());
+                case.settings = Some(settings.with_context(|| case.name.clone())?);
+            }
+        }
 
         let (mut passed, mut blessed, mut failed) = (0, 0, 0);
         for case in &cases {
