@@ -12,7 +12,29 @@ pub(crate) struct Event {
     pub(crate) raw: String,
     user_name: String,
     email: String,
+    mapping: Mapping,
 }
+
+/// What a pool makes of a user.
+#[derive(Clone, Copy)]
+pub(crate) enum Mapping {
+    /// Its name and email.
+    Default,
+    /// The six attributes of [`SIX_KEYS`].
+    SixKeys,
+}
+
+/// A config with the plugin `fields`, as in the README.
+pub(crate) const SIX_KEYS: &str = r#"
+plugin = "fields"
+[settings.item]
+id    = "user.name"
+email = "user.attributes.email | lower"
+plan  = "user.attributes['custom:plan'] | default('free')"
+seats = "user.attributes['custom:seats'] | int | optional"
+tags  = "user.attributes['custom:tags'] | split(',') | set | optional"
+since = "user.time"
+"#;
 
 impl Event {
     /// The `n`th user, who signs up in `pool`.
@@ -39,6 +61,8 @@ impl Event {
                     "phone_number_verified": "false",
                     "name": "山田花子",
                     "locale": "ja-JP",
+                    "custom:seats": "3",
+                    "custom:tags": "gold,beta",
                 },
                 "clientMetadata": {},
             },
@@ -49,7 +73,13 @@ impl Event {
             raw: event.to_string(),
             user_name,
             email,
+            mapping: Mapping::Default,
         }
+    }
+
+    /// The same user, of a pool with this mapping.
+    pub(crate) fn mapped(self, mapping: Mapping) -> Self {
+        Self { mapping, ..self }
     }
 
     /// Checks that the answer is the event itself.
@@ -61,9 +91,15 @@ impl Event {
         same.then_some(()).ok_or_else(wrong)
     }
 
-    /// Checks that the user's id and email were put, and nothing else.
+    /// Checks that the pool's item was put, and nothing else.
     pub(crate) fn check_put(&self, request: &Value) -> Result<(), String> {
-        let expected = json!({"id": {"S": self.user_name}, "email": {"S": self.email}});
+        let mut expected = json!({"id": {"S": self.user_name}, "email": {"S": self.email}});
+        if let Mapping::SixKeys = self.mapping {
+            expected["plan"] = json!({"S": "free"});
+            expected["seats"] = json!({"N": "3"});
+            expected["tags"] = json!({"SS": ["gold", "beta"]});
+            expected["since"] = request["Item"]["since"].clone();
+        }
         let right = request["TableName"] == TABLE && request["Item"] == expected;
         let wrong = || format!("{} put a wrong item: {request}", self.request_id);
         right.then_some(()).ok_or_else(wrong)

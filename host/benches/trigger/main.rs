@@ -44,6 +44,7 @@ use std::{env, fs};
 
 use serde_json::json;
 
+use event::{SIX_KEYS, TABLE};
 use figures::{Sides, Table, Target, mib, micros, percentile, text, time};
 use in_process::{InProcess, MANY, Pair};
 use process::Function;
@@ -142,7 +143,8 @@ fn run() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Measures the two functions in alternating rounds.
+/// Measures the functions in alternating rounds: `bootstrap` with a pool of the default
+/// plugin and with one of `fields`, and the plain handler.
 fn processes(
     folder: &Path,
     stub: &Handle,
@@ -152,31 +154,39 @@ fn processes(
 ) -> Result<Table, Box<dyn Error>> {
     /// The sides' names in JSON.
     const SIDES: [&str; 2] = ["poolhook", "plain"];
+    const FIELDS: [&str; 2] = ["fields", "plain"];
     in_process::write_pools(&folder.join("config"), 1, |_| None)?;
-    let mut cold = Sides::default();
-    eprintln!("cold: {} rounds", effort.cold_rounds);
-    // An extra first round, which reads the programs from disk.
-    poolhook.cold(stub, 0)?;
-    plain.cold(stub, 0)?;
-    for n in 0..effort.cold_rounds {
-        cold.this.push(poolhook.cold(stub, n)?);
-        cold.other.push(plain.cold(stub, n)?);
-    }
+    let config = folder.join("six-keys");
+    fs::create_dir_all(&config)?;
+    let file = config.join(format!("{}.toml", event::pool(0)));
+    fs::write(file, format!("table = \"{TABLE}\"{SIX_KEYS}"))?;
+    let fields = poolhook.with_six_keys(config.display().to_string());
 
+    let Cold {
+        default: cold,
+        fields: cold_fields,
+        over_default,
+    } = cold_starts(stub, [poolhook, &fields, plain], effort)?;
     let (mut cpu, mut p50, mut p99) = (Sides::default(), Sides::default(), Sides::default());
+    let mut cpu_fields = Sides::default();
     eprintln!(
         "warm: {} rounds of {} events",
         effort.warm_rounds, effort.warm_events
     );
     let mut warm_poolhook = poolhook.warm(stub, 1)?;
+    let mut warm_fields = fields.warm(stub, 1)?;
     let mut warm_plain = plain.warm(stub, 1)?;
     for _ in 0..effort.warm_rounds {
         let round = warm_poolhook.round(effort.warm_events)?;
         cpu.this.push(round.cpu);
         p50.this.push(percentile(&round.latency, 50));
         p99.this.push(percentile(&round.latency, 99));
+        cpu_fields
+            .this
+            .push(warm_fields.round(effort.warm_events)?.cpu);
         let round = warm_plain.round(effort.warm_events)?;
         cpu.other.push(round.cpu);
+        cpu_fields.other.push(round.cpu);
         p50.other.push(percentile(&round.latency, 50));
         p99.other.push(percentile(&round.latency, 99));
     }
@@ -194,12 +204,35 @@ fn processes(
         &cold,
         Some(1.5),
     );
+    table.times("the same, a pool with `fields`", FIELDS, &cold_fields, None);
     table.times("warm: CPU per event", SIDES, &cpu, Some(1.25));
+    table.times(
+        "the same, a pool with `fields`",
+        FIELDS,
+        &cpu_fields,
+        Some(1.2),
+    );
     table.times("warm: latency, p50", SIDES, &p50, None);
     table.times("warm: latency, p99", SIDES, &p99, None);
+    fields_over_default(&mut table, figures::median(over_default));
+    plugin_step(&mut table, "default", &warm_poolhook.plugin_steps()?, None);
+    let most = Duration::from_micros(45);
+    plugin_step(
+        &mut table,
+        "fields",
+        &warm_fields.plugin_steps()?,
+        Some(most),
+    );
     memory(
         &mut table,
+        "peak memory",
         warm_poolhook.peak_memory()?,
+        warm_plain.peak_memory()?,
+    );
+    memory(
+        &mut table,
+        "the same, a pool with `fields`",
+        warm_fields.peak_memory()?,
         warm_plain.peak_memory()?,
     );
     let (bytes, plain_bytes) = (mib(poolhook.bytes()?), mib(plain.bytes()?));
@@ -216,7 +249,84 @@ fn processes(
     Ok(table)
 }
 
-fn memory(table: &mut Table, poolhook: u64, plain: u64) {
+/// The times of cold starts.
+#[derive(Default)]
+struct Cold {
+    default: Sides,
+    fields: Sides,
+    /// With `fields`, in addition to the default plugin, in seconds.
+    over_default: Vec<f64>,
+}
+
+fn cold_starts(
+    stub: &Handle,
+    functions: [&Function; 3],
+    effort: &Effort,
+) -> Result<Cold, Box<dyn Error>> {
+    let [poolhook, fields, plain] = functions;
+    let mut times = Cold::default();
+    eprintln!("cold: {} rounds", effort.cold_rounds);
+    // An extra first round, which reads the programs from disk.
+    for function in functions {
+        function.cold(stub, 0)?;
+    }
+    for n in 0..effort.cold_rounds {
+        let (default, fields) = (poolhook.cold(stub, n)?, fields.cold(stub, n)?);
+        let plain = plain.cold(stub, n)?;
+        times.default.this.push(default);
+        times.fields.this.push(fields);
+        times.default.other.push(plain);
+        times.fields.other.push(plain);
+        let over = fields.as_secs_f64() - default.as_secs_f64();
+        times.over_default.push(over);
+    }
+    Ok(times)
+}
+
+/// How much longer a cold start takes with `fields` than with the default plugin.
+fn fields_over_default(table: &mut Table, seconds: f64) {
+    const MOST: f64 = 0.3;
+    let ms = seconds * 1000.0;
+    let target = Target {
+        text: format!("{MOST} ms more"),
+        met: ms <= MOST,
+    };
+    let cells = [
+        "cold: `fields` over the default plugin".to_owned(),
+        format!("{ms:+.2} ms"),
+        String::new(),
+        String::new(),
+        text(Some(&target)),
+    ];
+    table.row(
+        &cells,
+        json!({"moreMillis": ms, "withinTarget": target.met}),
+    );
+}
+
+/// The median of the plugin's step, as the log lines of `bootstrap` have it.
+fn plugin_step(table: &mut Table, plugin: &str, steps: &[Duration], most: Option<Duration>) {
+    let step = figures::median(steps.to_vec());
+    let target = most.map(|most| Target {
+        text: time(most),
+        met: step <= most,
+    });
+    let cells = [
+        format!("warm: the plugin `{plugin}`, in the log line"),
+        time(step),
+        String::new(),
+        String::new(),
+        text(target.as_ref()),
+    ];
+    let numbers = json!({
+        "plugin": plugin,
+        "stepMicros": micros(step),
+        "withinTarget": target.map(|target| target.met),
+    });
+    table.row(&cells, numbers);
+}
+
+fn memory(table: &mut Table, what: &str, poolhook: u64, plain: u64) {
     const MOST: f64 = 12.0;
     let (poolhook, plain) = (mib(poolhook), mib(plain));
     let more = poolhook - plain;
@@ -225,7 +335,7 @@ fn memory(table: &mut Table, poolhook: u64, plain: u64) {
         met: more <= MOST,
     };
     let cells = [
-        "peak memory".to_owned(),
+        what.to_owned(),
         format!("{poolhook:.1} MiB"),
         format!("{plain:.1} MiB"),
         format!("{more:+.1} MiB"),

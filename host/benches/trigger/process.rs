@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::event::{Event, REGION, TABLE, pool};
+use crate::event::{Event, Mapping, REGION, TABLE, pool};
 use crate::stub::{Stub, Timing};
 
 /// The time for a process to finish its work after an answer, before it is measured.
@@ -24,6 +24,7 @@ pub(crate) struct Function {
     folder: PathBuf,
     config: String,
     blobs: Option<String>,
+    mapping: Mapping,
 }
 
 impl Function {
@@ -68,7 +69,17 @@ impl Function {
             folder: folder.to_owned(),
             config: folder.join("config").display().to_string(),
             blobs: None,
+            mapping: Mapping::Default,
         })
+    }
+
+    /// The same function with a config whose pools have six keys.
+    pub(crate) fn with_six_keys(&self, config: String) -> Self {
+        Self {
+            config,
+            mapping: Mapping::SixKeys,
+            ..self.clone()
+        }
     }
 
     /// The same function with another config and with published plugins. Each is a folder,
@@ -93,7 +104,7 @@ impl Function {
         n: usize,
     ) -> Result<Duration, Box<dyn Error>> {
         let stub = Stub::start(runtime, self.folder.clone())?;
-        let event = [Event::new(&pool(0), n)];
+        let event = [Event::new(&pool(0), n).mapped(self.mapping)];
         stub.queue(&event);
         let started = Instant::now();
         let process = self.start(&stub)?;
@@ -119,13 +130,17 @@ impl Function {
             process,
             events: 0,
             pools,
+            mapping: self.mapping,
         };
         warm.round(u32::try_from(pools.max(100))?)?;
         Ok(warm)
     }
 
     fn start(&self, stub: &Stub) -> Result<Process, Box<dyn Error>> {
-        let log = self.binary.with_extension("log");
+        let log = match self.mapping {
+            Mapping::Default => self.binary.with_extension("log"),
+            Mapping::SixKeys => self.binary.with_extension("six-keys.log"),
+        };
         let file = File::create(&log)?;
         let address = stub.address.to_string();
         let mut command = Command::new(&self.binary);
@@ -217,6 +232,7 @@ pub(crate) struct Warm {
     process: Process,
     events: usize,
     pools: usize,
+    mapping: Mapping,
 }
 
 /// The memory and files of a process.
@@ -243,7 +259,7 @@ impl Warm {
         let first = self.events;
         self.events += events as usize;
         let batch: Vec<_> = (first..self.events)
-            .map(|n| Event::new(&pool(n % self.pools), n))
+            .map(|n| Event::new(&pool(n % self.pools), n).mapped(self.mapping))
             .collect();
         thread::sleep(SETTLE);
         let before = self.process.cpu()?;
@@ -259,6 +275,16 @@ impl Warm {
     /// The process's peak memory, in bytes.
     pub(crate) fn peak_memory(&self) -> Result<u64, Box<dyn Error>> {
         self.process.memory("VmHWM")
+    }
+
+    /// The times that its log lines give for the plugin's step.
+    pub(crate) fn plugin_steps(&self) -> Result<Vec<Duration>, Box<dyn Error>> {
+        let log = fs::read_to_string(&self.process.log)?;
+        let lines = log
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let steps = lines.filter_map(|line| line["micros"]["plugin"].as_u64());
+        Ok(steps.map(Duration::from_micros).collect())
     }
 
     /// The process's current memory and files.
