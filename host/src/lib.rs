@@ -74,9 +74,10 @@
 //!   the type determines its name. No code parses an error's text to decide what to do,
 //!   with two exceptions: a plugin's message that begins with `settings` leads `poolhook
 //!   config check` to the key, as WIT's error is a text; and one error of wasmtime's, whose
-//!   type is private, is known by its name (`plugin/sandbox.rs`). To word a message, two
-//!   texts are read: that of a key that TOML has twice (`config/file.rs`), and DynamoDB's
-//!   for the attribute that it refuses (`store/dynamodb.rs`).
+//!   type is private, is known by its name (`plugin/sandbox.rs`). To word a message, three
+//!   texts are read: that of a key that TOML has twice (`config/file.rs`), DynamoDB's for
+//!   the attribute that it refuses (`store/dynamodb.rs`), and that of `fields` for the place
+//!   in an expression (`poolhook config try`).
 //! - Each accepted event ends as one of: written, already there, skipped,
 //!   dead-lettered, or rejected with a named error; and by its deadline, whatever
 //!   hangs. Replay deletes a dead letter only after its item is written.

@@ -13,7 +13,7 @@ use crate::text::shown;
 /// The largest config file, in bytes.
 pub(crate) const MAX_FILE_BYTES: usize = 256 * 1024;
 /// The most errors that are reported at once.
-const MAX_PROBLEMS: usize = 20;
+pub(super) const MAX_PROBLEMS: usize = 20;
 
 /// Why a config cannot be used.
 #[derive(Debug, thiserror::Error, strum::IntoStaticStr)]

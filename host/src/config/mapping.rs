@@ -8,7 +8,7 @@ use poolhook_expressions::compiler::{self, Compiled, Mistake};
 use serde_json::{Map, Value};
 use toml::de::{DeTable, DeValue};
 
-use super::file::{self, ConfigError, Problem, Source};
+use super::file::{self, ConfigError, MAX_PROBLEMS, Problem, Source};
 use super::raw::RawPool;
 use super::settings::written;
 use super::words::nearest;
@@ -167,7 +167,8 @@ impl Mapping {
             Err(mistakes) => (String::new(), mistakes),
         };
         let is_wrong = program.is_empty();
-        let located = mistakes.iter().map(|mistake| {
+        // To find a place, the file is read again.
+        let located = mistakes.iter().take(MAX_PROBLEMS).map(|mistake| {
             let is_own = mapping
                 .parts
                 .get(&mistake.key)
@@ -295,6 +296,9 @@ impl Reader<'_, '_> {
     }
 
     fn wrong(&mut self, key: &[&str], rule: &str) {
+        if self.problems.len() == MAX_PROBLEMS {
+            return;
+        }
         self.problems
             .push(place(self.layer.source, key, None, rule));
     }

@@ -225,6 +225,31 @@ item = { id.S = "hanako", provider.S = "Google", verified.BOOL = true, seats.N =
     assert_eq!(checked(&folder)["errors"], json!([]));
 }
 
+/// An intermediate value that fails is no reason to keep a skipped user.
+#[test]
+fn a_user_who_is_skipped_needs_no_other_value() {
+    let toml = HEAD.to_owned()
+        + r#"
+[settings]
+skip-when = "let.isInternal"
+[settings.let]
+seats = "user.attributes['custom:seats'] | int"
+isInternal = "user.name is startingwith('int-')"
+[settings.item]
+id = "user.name"
+seats = "let.seats"
+[[settings.examples]]
+user-name = "int-1"
+attributes = { "custom:seats" = "none" }
+skip = true
+[[settings.examples]]
+attributes = { "custom:seats" = "none" }
+error = "let.seats: at character 35: `none` is not a whole number"
+"#;
+    let folder = TestFolder::new(&[(POOL, &toml)]);
+    assert_eq!(checked(&folder)["errors"], json!([]));
+}
+
 /// Until poolhook had `skip-reason`, the condition gave the reason.
 #[test]
 fn a_reason_in_the_condition_still_works_with_a_warning() {

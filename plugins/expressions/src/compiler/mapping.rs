@@ -1,6 +1,6 @@
 //! Compiles a whole mapping: intermediate values, the condition to skip, the item.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::expression::{Compiled as Expression, Ending, Let, compile as compile_expression};
 use super::mistake::{Mistake, Wrong};
@@ -30,20 +30,28 @@ impl Mapping {
     #[must_use]
     pub fn only(&self, attribute: &str) -> Self {
         let text = self.item.get(attribute).cloned().unwrap_or_default();
-        let mut lets = BTreeMap::new();
-        let mut texts = vec![&text];
+        let needed = self.needed(vec![&text]);
+        let lets = self.lets.iter().filter(|(name, _)| needed.contains(name));
+        Self {
+            lets: lets
+                .map(|(name, text)| (name.clone(), text.clone()))
+                .collect(),
+            item: [(attribute.to_owned(), text)].into(),
+            ..Self::default()
+        }
+    }
+
+    /// The intermediate values that these expressions use, and those that these use.
+    fn needed<'m>(&'m self, mut texts: Vec<&'m String>) -> BTreeSet<&'m String> {
+        let mut needed = BTreeSet::new();
         while let Some(text) = texts.pop() {
             for (name, value) in &self.lets {
-                if uses(text, name) && lets.insert(name.clone(), value.clone()).is_none() {
+                if uses(text, name) && needed.insert(name) {
                     texts.push(value);
                 }
             }
         }
-        Self {
-            lets,
-            item: [(attribute.to_owned(), text)].into(),
-            ..Self::default()
-        }
+        needed
     }
 }
 
@@ -58,21 +66,21 @@ pub struct Compiled {
 
 /// Compiles a mapping, or finds all mistakes in it.
 pub fn compile(mapping: &Mapping) -> Result<Compiled, Vec<Mistake>> {
+    if mapping.lets.len() > MAX_LETS {
+        let text = format!("there are more than {MAX_LETS} intermediate values");
+        return Err(vec![at_key(&["let"], &text, None)]);
+    }
     let mut compiler = Compiler::default();
     compiler.code.op(FORMAT);
-    compiler.lets(mapping);
+    compiler.names(mapping);
+    // A user who is skipped needs nothing else.
+    let skipping = mapping.skip_when.iter().chain(&mapping.skip_reason);
+    let first = mapping.needed(skipping.collect());
+    compiler.lets(mapping, |name| first.contains(name));
     compiler.skip(mapping);
+    compiler.lets(mapping, |name| !first.contains(name));
     for (name, text) in &mapping.item {
         compiler.attribute(name, text);
-    }
-    for name in mapping.lets.keys() {
-        if !compiler.used.contains(name) {
-            let text = "no expression uses it";
-            let help = format!("use it as `let.{name}`, or remove it");
-            compiler
-                .mistakes
-                .push(at_key(&["let", name], text, Some(help)));
-        }
     }
     if compiler.mistakes.is_empty() {
         Ok(Compiled {
@@ -89,41 +97,38 @@ struct Compiler {
     code: Writer,
     /// The intermediate values that are compiled, in the order of their evaluation.
     lets: Vec<Let>,
-    used: Vec<String>,
     mistakes: Vec<Mistake>,
     warnings: Vec<Mistake>,
 }
 
 impl Compiler {
-    /// TOML's keys have no order, so each value is evaluated after those that it uses.
-    fn lets(&mut self, mapping: &Mapping) {
-        if mapping.lets.len() > MAX_LETS {
-            let text = format!("there are more than {MAX_LETS} intermediate values");
-            self.mistakes.push(at_key(&["let"], &text, None));
-            return;
+    /// Checks the names of the intermediate values, and whether something uses them.
+    fn names(&mut self, mapping: &Mapping) {
+        let expressions = mapping.item.values().chain(mapping.lets.values());
+        let expressions = expressions.chain(&mapping.skip_when);
+        let expressions: Vec<_> = expressions.chain(&mapping.skip_reason).collect();
+        for name in mapping.lets.keys() {
+            if !is_name(name) {
+                let text = "must be a name: letters, digits and `_`, and no digit first";
+                self.mistakes.push(at_key(&["let", name], text, None));
+            } else if !expressions.iter().any(|text| uses(text, name)) {
+                let text = "no expression uses it";
+                let help = format!("use it as `let.{name}`, or remove it");
+                let mistake = at_key(&["let", name], text, Some(help));
+                self.mistakes.push(mistake);
+            }
         }
-        let mut waiting: Vec<(&String, &String, Vec<&String>)> = mapping
-            .lets
-            .iter()
+    }
+
+    /// TOML's keys have no order, so each value is evaluated after those that it uses.
+    fn lets(&mut self, mapping: &Mapping, is_one: impl Fn(&String) -> bool) {
+        let of_these = mapping.lets.iter().filter(|(name, _)| is_one(name));
+        let mut waiting: Vec<(&String, &String, Vec<&String>)> = of_these
             .map(|(name, text)| {
                 let used = mapping.lets.keys().filter(|each| uses(text, each));
                 (name, text, used.collect())
             })
             .collect();
-        let expressions = mapping.item.values();
-        let expressions = expressions
-            .chain(&mapping.skip_when)
-            .chain(&mapping.skip_reason);
-        let expressions: Vec<_> = expressions.chain(mapping.lets.values()).collect();
-        for name in mapping.lets.keys() {
-            if !is_name(name) {
-                let text = "must be a name: letters, digits and `_`, and no digit first";
-                self.mistakes.push(at_key(&["let", name], text, None));
-            }
-            if !is_name(name) || expressions.iter().any(|text| uses(text, name)) {
-                self.used.push(name.clone());
-            }
-        }
         while !waiting.is_empty() {
             let is_ready = |(_, _, used): &(&String, &String, Vec<&String>)| {
                 used.iter()

@@ -1,11 +1,11 @@
-//! Wrong expressions, and what an author reads about each: `mistakes.md`, which is rewritten
-//! if `POOLHOOK_BLESS` is set.
+//! Wrong expressions, and what an author reads about each: `docs/fields/mistakes.md`, which is
+//! rewritten if `POOLHOOK_BLESS` is set.
 
 use std::{env, fs};
 
 use poolhook_expressions::compiler::{Mapping, compile};
 
-const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/mistakes.md");
+const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/fields/mistakes.md");
 
 #[test]
 fn each_mistake_is_told_as_in_the_table() {
