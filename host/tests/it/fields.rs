@@ -1,15 +1,17 @@
 //! The plugin `fields`: items from expressions in a pool's TOML. `plugins/fields` tests
 //! its language; these tests are about `fields` in the host.
 
+use std::time::SystemTime;
 use std::{env, fs};
 
-use poolhook::config::{ConfigError, Source};
+use poolhook::config::{ConfigError, Defaults, PoolConfig, Source};
+use poolhook::event::{PostConfirmation, UserPoolId};
 use poolhook::host::{Failure, Outcome};
 use poolhook::plugins::Plugins;
 use serde_json::{Value, json};
 
 use crate::hostile::plugin_name;
-use crate::support::{POOL, TestFolder, event, failure, handle, tests};
+use crate::support::{POOL, TestFolder, block_on, event, event_names, failure, handle, tests};
 
 const SIX_KEYS: &str = r#"
 table = "User"
@@ -67,6 +69,21 @@ fn makes_the_item(plugins: Plugins) {
         "seats": { "N": "12" },
     });
     assert_eq!(item, expected);
+}
+
+/// Growing an instance's memory costs more than the mapping itself.
+#[test]
+fn a_usual_event_takes_one_page_of_memory() {
+    let plugins = Plugins::builtin().unwrap();
+    let plugin = block_on(plugins.get(&plugin_name("fields").into())).unwrap();
+    let pool = UserPoolId::parse(POOL).unwrap();
+    let config = PoolConfig::parse(&pool, &Defaults::default(), "f", SIX_KEYS).unwrap();
+    for name in event_names() {
+        let event = PostConfirmation::parse(&event(&name)).unwrap();
+        let (settings, limits) = (&config.settings, &config.limits);
+        let run = plugin.run(&event, SystemTime::UNIX_EPOCH, settings, limits);
+        assert_eq!(run.memory_bytes, 64 << 10, "{name}");
+    }
 }
 
 #[test]
