@@ -1,5 +1,5 @@
-//! The limits of an expression: high enough for any mapping, low enough for the stack of
-//! whoever parses it.
+//! The limits of an expression: high enough for any mapping, low enough for the parser's
+//! stack.
 
 use super::mistake::Wrong;
 

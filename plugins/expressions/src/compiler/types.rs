@@ -91,11 +91,15 @@ impl Type {
 
     /// The type of the members; of a text, its characters.
     pub(crate) fn member(&self) -> Self {
-        let characters = self.kinds_there() == Kinds::TEXT;
-        match &self.member {
-            _ if characters => Self::text(),
+        let there = self.kinds_there();
+        let of_others = match &self.member {
             Some(member) => (**member).clone(),
             None => Self::any(),
+        };
+        match there.has(Kind::Text) {
+            true if there == Kinds::TEXT => Self::text(),
+            true => of_others.join(&Self::text()),
+            false => of_others,
         }
     }
 

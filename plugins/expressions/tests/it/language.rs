@@ -233,6 +233,16 @@ fn what_cannot_be_made_is_an_error_that_says_what_it_is() {
     assert!(map(&long).unwrap_err().len() < 200);
 }
 
+/// The type of a member is not only the list's, if the value can be a text as well.
+#[test]
+fn a_value_of_two_kinds_has_members_of_both() {
+    let found = map("(('abc' if user.name else [1]) | first) * 2").unwrap_err();
+    assert!(
+        found.contains("can be text, and `*` takes a number"),
+        "{found}"
+    );
+}
+
 #[test]
 fn times_are_read_and_written() {
     hold([

@@ -151,9 +151,10 @@ pub(super) fn root_of(expression: &Expr<'_>) -> Option<Root> {
         Expr::GetItem(get) => (&get.expr, constant_text(&get.subscript_expr)?),
         _ => return None,
     };
-    match (root_of(of), name.as_str()) {
-        (Some(Root::User), "attributes") => Some(Root::Attributes),
-        (Some(Root::User), "client_metadata") => Some(Root::Metadata),
+    // Only these two are roots. A long chain of names is not followed to its beginning.
+    match (of, name.as_str()) {
+        (Expr::Var(var), "attributes") if var.id == "user" => Some(Root::Attributes),
+        (Expr::Var(var), "client_metadata") if var.id == "user" => Some(Root::Metadata),
         _ => None,
     }
 }
