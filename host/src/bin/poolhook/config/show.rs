@@ -1,19 +1,15 @@
 //! `poolhook config show`: a pool's config as it is in force, and where each key is set.
 
-use std::sync::Arc;
-
 use anyhow::Context as _;
 use clap::Args;
-use poolhook::blobs::Location;
 use poolhook::config::{Limits, OnFailure, PoolConfig, Table, WriteMode, line_of};
 use poolhook::event::UserPoolId;
-use poolhook::pools::Pools;
 use poolhook::text::shown;
 use serde_json::{Value, json};
 
 use super::files::Files;
 use crate::Exit;
-use crate::options::{block_on, locations};
+use crate::options::{Config, block_on};
 use crate::out;
 
 /// Show a pool's config as it is in force: each key with the file and line that sets it.
@@ -31,14 +27,8 @@ pub(crate) struct Show {
     /// The pool's id.
     #[arg(value_name = "POOL_ID")]
     pool: String,
-    #[arg(
-        help = "The folder with the pools' TOML files, or s3://BUCKET/PREFIX",
-        long,
-        value_name = "DIR",
-        env = "POOLHOOK_CONFIG",
-        default_value = "config"
-    )]
-    config: Location,
+    #[command(flatten)]
+    config: Config,
     /// Print a JSON object for each key: `key`, `value`, `file` and `line`.
     #[arg(long)]
     json: bool,
@@ -65,8 +55,7 @@ impl Show {
     }
 
     async fn entries(&self) -> anyhow::Result<Vec<Entry>> {
-        let blobs = locations(&self.config).await.open(&self.config)?;
-        let pools = Pools::open(Arc::clone(&blobs)).await?;
+        let pools = self.config.open().await?;
         let id = UserPoolId::parse(&self.pool).with_context(|| shown(&self.pool).to_string())?;
         let config = pools.get(&id).await?;
         let files = Files::read(&pools, &id).await?;

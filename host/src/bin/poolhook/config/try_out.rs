@@ -2,23 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
-use poolhook::blobs::Location;
 use poolhook::config::{Expression, PoolConfig};
 use poolhook::event::{PostConfirmation, UserPoolId};
 use poolhook::host::Failure;
 use poolhook::plugin::Plugin;
-use poolhook::pools::Pools;
 use poolhook::text::shown;
 use serde_json::{Value, json};
 
 use super::files::Files;
 use super::samples::{self, Given};
 use crate::Exit;
-use crate::options::{PluginChoice, block_on, locations};
+use crate::options::{Config, PluginChoice, block_on};
 use crate::out::{self, say};
 use crate::trial::{Answer, Trial, received};
 
@@ -45,14 +42,8 @@ pub(crate) struct Try {
     /// A file with a Post Confirmation event.
     #[arg(value_name = "EVENT.json")]
     event: Option<PathBuf>,
-    #[arg(
-        help = "The folder with the pools' TOML files, or s3://BUCKET/PREFIX",
-        long,
-        value_name = "DIR",
-        env = "POOLHOOK_CONFIG",
-        default_value = "config"
-    )]
-    config: Location,
+    #[command(flatten)]
+    config: Config,
     #[command(flatten)]
     plugins: PluginChoice,
     /// Print one JSON object.
@@ -73,8 +64,7 @@ impl Try {
     }
 
     async fn try_out(&self) -> anyhow::Result<Exit> {
-        let blobs = locations(&self.config).await.open(&self.config)?;
-        let pools = Pools::open(Arc::clone(&blobs)).await?;
+        let pools = self.config.open().await?;
         let id = UserPoolId::parse(&self.pool).with_context(|| shown(&self.pool).to_string())?;
         let config = pools.get(&id).await?;
         let releases = self.plugins.store.open().await?;
