@@ -38,7 +38,7 @@ use code::Embedded;
 pub use error::PluginError;
 pub use sandbox::LogLine;
 use sandbox::Sandbox;
-use wit::{Documents, Mapper, MapperIndices, Outcome};
+use wit::{Documents, Mapper, MapperIndices, Outcome, Parameters};
 pub use wit::{Fields, WORLD};
 
 /// The engine's name: wasmtime's version, and a hash of its settings. A host loads only
@@ -182,10 +182,10 @@ impl Plugin {
             .exports
             .load(&mut *store, &instance)
             .map_err(|error| PluginError::wrong_world(&error))?;
-        let user = wit::user(event, received);
+        let parameters = Parameters::of(event, received);
         let outcome = mapper
             .poolhook_mapper_mapping()
-            .call_to_item(store, &user, self.input(settings))
+            .call_to_item(store, parameters.user(), self.input(settings))
             .map_err(|error| sandbox::classify(&error, limits))?;
         match outcome {
             Ok(Outcome::Put(fields)) => {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use poolhook::blobs::dir::Dir;
-use poolhook::config::{PluginName, PluginRef, Table, WriteMode};
+use poolhook::config::{PluginName, Table, WriteMode};
 use poolhook::event::{PostConfirmation, UserPoolId};
 use poolhook::host::{Host, Outcome};
 use poolhook::item::Item;
@@ -19,7 +19,7 @@ use poolhook::store::{BoxFuture, ItemStore, Put};
 use tokio::runtime::Runtime;
 use tokio::time::Instant as Until;
 
-use crate::event::{Event, TABLE, pool};
+use crate::event::{Event, SIX_KEYS, TABLE, pool};
 use crate::figures::median;
 
 pub(crate) const MANY: usize = 10_000;
@@ -28,13 +28,22 @@ pub(crate) const MANY: usize = 10_000;
 pub(crate) struct InProcess {
     /// Starting the engine with its clock, and loading the default plugin.
     pub(crate) start: Duration,
-    /// A fresh instance, the mapping, and the checks of the item.
-    pub(crate) sandbox: Duration,
+    /// The plugin's step: a fresh instance, the mapping, and the checks of the item.
+    pub(crate) default: Step,
+    pub(crate) fields: Step,
     /// Reading a pool's file at its first event.
     pub(crate) first_lookup: Duration,
     pub(crate) lookup: Pair,
     /// The event path without DynamoDB.
     pub(crate) event: Pair,
+}
+
+/// The time of a step in a loop, and of one that an event runs after a while: by then, the
+/// code of the SDK and of other work has taken the processor's caches.
+#[derive(Clone, Copy)]
+pub(crate) struct Step {
+    pub(crate) hot: Duration,
+    pub(crate) as_in_an_event: Duration,
 }
 
 /// The time with one pool or plugin, and with many.
@@ -66,16 +75,26 @@ pub(crate) fn write_pools(
     Ok(())
 }
 
+/// Writes the config of one pool, with the plugin `fields`.
+pub(crate) fn write_six_keys(folder: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let file = folder.join(format!("{}.toml", pool(0)));
+    fs::write(file, format!("table = \"{TABLE}\"{SIX_KEYS}"))
+}
+
 /// Measures all parts in this number of rounds, with temporary files in `folder`.
 pub(crate) fn measure(folder: &Path, rounds: usize) -> Result<InProcess, Box<dyn Error>> {
     let one = folder.join("one");
     let many = folder.join("many");
+    let six_keys = folder.join("six-keys-in-process");
     write_pools(&one, 1, |_| None)?;
+    write_six_keys(&six_keys)?;
     write_pools(&many, MANY, |_| None)?;
     let (first_lookup, lookup) = lookups(&one, &many, rounds)?;
     Ok(InProcess {
         start: start(rounds)?,
-        sandbox: sandbox(&one, rounds)?,
+        default: step(&one, rounds)?,
+        fields: step(&six_keys, rounds)?,
         first_lookup,
         lookup,
         event: events(&one, &many, rounds)?,
@@ -104,32 +123,66 @@ fn start(rounds: usize) -> Result<Duration, Box<dyn Error>> {
     Ok(median(times))
 }
 
-fn sandbox(folder: &Path, rounds: usize) -> Result<Duration, Box<dyn Error>> {
+/// Measures the plugin's step for the first pool in `folder`.
+fn step(folder: &Path, rounds: usize) -> Result<Step, Box<dyn Error>> {
     const EVENTS: u32 = 2000;
+    /// Each one sleeps, so there are fewer.
+    const EVENTS_APART: usize = 40;
     let plugins = Plugins::builtin()?;
     let runtime = runtime()?;
-    let plugin = runtime.block_on(plugins.get(&PluginRef::default()))?;
-    let config = open(&runtime, folder)?;
-    let config = runtime.block_on(config.get(&UserPoolId::parse(&pool(0))?))?;
+    let pools = open(&runtime, folder)?;
+    let config = runtime.block_on(pools.get(&UserPoolId::parse(&pool(0))?))?;
+    let plugin = runtime.block_on(plugins.get(&config.plugin))?;
     let events = (0..EVENTS as usize)
         .map(|n| PostConfirmation::parse(Event::new(&pool(0), n).raw.as_bytes()))
         .collect::<Result<Vec<_>, _>>()?;
     let received = SystemTime::now();
-    per_one(rounds, EVENTS, || {
-        for event in &events {
-            let Mapping::Put(fields) = plugin
-                .run(event, received, &config.settings, &config.limits)
-                .mapping?
-            else {
-                return Err("the default plugin skipped a user".into());
-            };
-            let item = fields.into_item()?;
-            let key = config.partition_key(event);
-            item.check_partition_key(&config.table.partition_key, &key)?;
-            black_box(item);
-        }
+    let run = |event: &PostConfirmation| -> Result<(), Box<dyn Error>> {
+        let run = plugin.run(event, received, &config.settings, &config.limits);
+        let Mapping::Put(fields) = run.mapping? else {
+            return Err("the plugin skipped a user".into());
+        };
+        let item = fields.into_item()?;
+        let key = config.partition_key(event);
+        item.check_partition_key(&config.table.partition_key, &key)?;
+        black_box(item);
         Ok(())
+    };
+    let hot = per_one(rounds, EVENTS, || events.iter().try_for_each(run))?;
+    let mut others = Others::new();
+    let mut apart = Vec::new();
+    for _ in 0..rounds {
+        for event in events.iter().take(EVENTS_APART) {
+            others.take_the_caches();
+            let started = Instant::now();
+            run(event)?;
+            apart.push(started.elapsed());
+        }
+    }
+    Ok(Step {
+        hot,
+        as_in_an_event: median(apart),
     })
+}
+
+/// What else runs between two events.
+struct Others(Vec<u8>);
+
+impl Others {
+    /// What `bootstrap` touches for an event, the kernel's part of it included.
+    const BYTES: usize = 3 << 19;
+
+    fn new() -> Self {
+        Self(vec![1; Self::BYTES])
+    }
+
+    fn take_the_caches(&mut self) {
+        std::thread::sleep(Duration::from_millis(1));
+        for line in self.0.chunks_mut(64) {
+            line[0] = line[0].wrapping_add(1);
+        }
+        black_box(&self.0);
+    }
 }
 
 /// Measures the first lookup of a pool, then later ones, with one pool and with many.

@@ -44,7 +44,6 @@ use std::{env, fs};
 
 use serde_json::json;
 
-use event::{SIX_KEYS, TABLE};
 use figures::{Sides, Table, Target, mib, micros, percentile, text, time};
 use in_process::{InProcess, MANY, Pair};
 use process::Function;
@@ -117,7 +116,8 @@ fn run() -> Result<(), Box<dyn Error>> {
     let rounds = (effort.warm_rounds, effort.warm_events);
     let [many, many_events] = many_plugins::measure(folder, stub, &poolhook, rounds)?;
     eprintln!("in-process");
-    let parts = in_process(&in_process::measure(folder, effort.in_process_rounds)?);
+    let parts = in_process::measure(folder, effort.in_process_rounds)?;
+    let (steps, parts) = (steps(&parts), in_process(&parts));
     let [loads, events] = published::measure(folder, effort.in_process_rounds)?;
     eprintln!("languages");
     let languages = languages::measure(folder, effort.in_process_rounds)?;
@@ -129,6 +129,7 @@ fn run() -> Result<(), Box<dyn Error>> {
             "refresh": refresh.json(),
             "manyPlugins": many.json(),
             "manyPluginsEvents": many_events.json(),
+            "steps": steps.json(),
             "inProcess": parts.json(),
             "loads": loads.json(),
             "publishedEvents": events.json(),
@@ -137,7 +138,7 @@ fn run() -> Result<(), Box<dyn Error>> {
         println!("{figures:#}");
     } else {
         println!(
-            "{processes}\n{refresh}\n{many}\n{many_events}\n{parts}\n{loads}\n{events}\n{languages}\n{machine}"
+            "{processes}\n{refresh}\n{many}\n{many_events}\n{steps}\n{parts}\n{loads}\n{events}\n{languages}\n{machine}"
         );
     }
     Ok(())
@@ -157,9 +158,7 @@ fn processes(
     const FIELDS: [&str; 2] = ["fields", "plain"];
     in_process::write_pools(&folder.join("config"), 1, |_| None)?;
     let config = folder.join("six-keys");
-    fs::create_dir_all(&config)?;
-    let file = config.join(format!("{}.toml", event::pool(0)));
-    fs::write(file, format!("table = \"{TABLE}\"{SIX_KEYS}"))?;
+    in_process::write_six_keys(&config)?;
     let fields = poolhook.with_six_keys(config.display().to_string());
 
     let Cold {
@@ -347,16 +346,47 @@ fn memory(table: &mut Table, what: &str, poolhook: u64, plain: u64) {
     );
 }
 
+/// The plugin's step of an event, in a loop and as it is in an event.
+fn steps(parts: &InProcess) -> Table {
+    /// The most in a loop, then as in an event.
+    const DEFAULT: [Duration; 2] = [Duration::from_micros(10), Duration::from_micros(40)];
+    const FIELDS: [Duration; 2] = [Duration::from_micros(15), Duration::from_micros(45)];
+    let head = ["the plugin's step", "in a loop", "as in an event", "target"];
+    let mut table = Table::new(&head);
+    let rows = [
+        ("`default`", parts.default, DEFAULT),
+        ("`fields`, six keys", parts.fields, FIELDS),
+    ];
+    for (what, step, [hot, as_in_an_event]) in rows {
+        let target = Target {
+            text: format!("{} and {}", time(hot), time(as_in_an_event)),
+            met: step.hot <= hot && step.as_in_an_event <= as_in_an_event,
+        };
+        let cells = [
+            what.to_owned(),
+            time(step.hot),
+            time(step.as_in_an_event),
+            text(Some(&target)),
+        ];
+        let numbers = json!({
+            "hotMicros": micros(step.hot),
+            "asInAnEventMicros": micros(step.as_in_an_event),
+            "withinTarget": target.met,
+        });
+        table.row(&cells, numbers);
+    }
+    table
+}
+
 fn in_process(parts: &InProcess) -> Table {
-    const SANDBOX: Duration = Duration::from_micros(40);
     /// The ratio that still counts as flat: CPU caches hold one pool's data, not all pools'.
     const FLAT: f64 = 1.1;
     let InProcess {
         start,
-        sandbox,
         first_lookup,
         lookup,
         event,
+        ..
     } = *parts;
     let many = format!("{MANY} pools");
     let mut table = Table::new(&["in-process", "1 pool", &many, "target"]);
@@ -392,15 +422,6 @@ fn in_process(parts: &InProcess) -> Table {
         "first lookup of a pool's config, from its file",
         first_lookup,
         None,
-    );
-    let target = Target {
-        text: time(SANDBOX),
-        met: sandbox <= SANDBOX,
-    };
-    row(
-        "sandbox: fresh instance, mapping, checks",
-        sandbox,
-        Some(&target),
     );
     row("startup: engine and default plugin", start, None);
     table

@@ -17,6 +17,7 @@ mod bindings {
         path: "../wit",
         world: "mapper",
         imports: { "poolhook:mapper/logging.log": trappable },
+        ownership: Borrowing { duplicate_if_necessary: false },
     });
 }
 
@@ -123,28 +124,47 @@ fn attribute_value(
     })
 }
 
-/// Converts an event to the plugin's type.
-pub(super) fn user(event: &PostConfirmation, received: SystemTime) -> User {
-    let received = Timestamp::from(received);
-    User {
-        user_pool_id: event.user_pool_id.as_str().to_owned(),
-        region: event.region.clone(),
-        client_id: event.client_id.clone(),
-        user_name: event.user_name.clone(),
-        trigger_source: event.trigger_source.as_str().to_owned(),
-        user_attributes: attributes(&event.user_attributes),
-        client_metadata: attributes(&event.client_metadata),
-        time: received.to_string(),
-        time_ms: received.as_millis(),
+/// An event in the plugin's types, which borrow its texts.
+pub(super) struct Parameters<'a> {
+    event: &'a PostConfirmation,
+    user_attributes: Vec<types::Attribute<'a>>,
+    client_metadata: Vec<types::Attribute<'a>>,
+    time: String,
+    time_ms: u64,
+}
+
+impl<'a> Parameters<'a> {
+    pub(super) fn of(event: &'a PostConfirmation, received: SystemTime) -> Self {
+        let received = Timestamp::from(received);
+        Self {
+            event,
+            user_attributes: attributes(&event.user_attributes),
+            client_metadata: attributes(&event.client_metadata),
+            time: received.to_string(),
+            time_ms: received.as_millis(),
+        }
+    }
+
+    pub(super) fn user(&self) -> User<'_> {
+        User {
+            user_pool_id: self.event.user_pool_id.as_str(),
+            region: &self.event.region,
+            client_id: self.event.client_id.as_deref(),
+            user_name: &self.event.user_name,
+            trigger_source: self.event.trigger_source.as_str(),
+            user_attributes: &self.user_attributes,
+            client_metadata: &self.client_metadata,
+            time: &self.time,
+            time_ms: self.time_ms,
+        }
     }
 }
 
-fn attributes(texts: &BTreeMap<String, String>) -> Vec<types::Attribute> {
-    let attribute = |(name, value): (&String, &String)| types::Attribute {
-        name: name.clone(),
-        value: value.clone(),
-    };
-    texts.iter().map(attribute).collect()
+fn attributes(texts: &BTreeMap<String, String>) -> Vec<types::Attribute<'_>> {
+    let texts = texts.iter();
+    texts
+        .map(|(name, value)| types::Attribute { name, value })
+        .collect()
 }
 
 impl logging::Host for Sandbox {

@@ -59,7 +59,7 @@ impl<'a> Number<'a> {
         match self {
             // Arithmetic with 64 bits is several times cheaper in WebAssembly.
             Self::Integer(number) => match i64::try_from(*number) {
-                Ok(number) => number.to_string().into(),
+                Ok(number) => itoa::Buffer::new().format(number).to_owned().into(),
                 Err(_) => number.to_string().into(),
             },
             Self::Float(number) => {

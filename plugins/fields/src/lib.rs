@@ -11,6 +11,8 @@
 //! The host compiles the expressions when it reads the pool's config. This plugin receives
 //! the program in place of the settings, and evaluates it. README.md describes the language.
 
+use std::mem::ManuallyDrop;
+
 use exports::poolhook::mapper::mapping::{Guest, Outcome, User};
 use poolhook::mapper::types::{Attribute, Field, Value as AttributeValue};
 use poolhook_expressions as expressions;
@@ -29,18 +31,21 @@ bindings::export!(Fields with_types_in bindings);
 
 impl Guest for Fields {
     fn to_item(user: User, settings: String) -> Result<Outcome, String> {
-        let user = seen(&user);
+        // The memory ends with the event: taking it apart would only cost time.
+        let (user, settings) = (ManuallyDrop::new(user), ManuallyDrop::new(settings));
+        let user = ManuallyDrop::new(seen(&user));
         let outcome = expressions::evaluate(&settings, &user);
         match outcome.map_err(|failure| failure.to_string())? {
             expressions::Outcome::Skip(reason) => Ok(Outcome::Skip(reason)),
             expressions::Outcome::Put(item) => {
-                let fields = item.into_iter().map(|(name, value)| {
+                let mut fields = Vec::with_capacity(item.len());
+                for (name, value) in &*ManuallyDrop::new(item) {
                     let value = attribute_value(value);
                     let value = value.map_err(|error| format!("item.{name}: {error}"))?;
-                    let name = name.to_owned();
-                    Ok(Field { name, value })
-                });
-                fields.collect::<Result<_, String>>().map(Outcome::Put)
+                    let name = (*name).to_owned();
+                    fields.push(Field { name, value });
+                }
+                Ok(Outcome::Put(fields))
             }
         }
     }
@@ -69,11 +74,11 @@ fn texts(attributes: &[Attribute]) -> Vec<(&str, &str)> {
 
 /// Lists and maps become documents in DynamoDB's JSON. The host knows that those of this
 /// plugin are.
-fn attribute_value(value: Value<'_>) -> Result<AttributeValue, String> {
+fn attribute_value(value: &Value<'_>) -> Result<AttributeValue, String> {
     Ok(match value {
-        Value::Text(text) => AttributeValue::S(text.into_owned()),
+        Value::Text(text) => AttributeValue::S(text.clone().into_owned()),
         Value::Number(number) => AttributeValue::N(number.to_dynamodb()?.into_owned()),
-        Value::Boolean(value) => AttributeValue::Boolean(value),
+        Value::Boolean(value) => AttributeValue::Boolean(*value),
         Value::None | Value::Missing => AttributeValue::Null,
         Value::Bytes(bytes) => AttributeValue::B(bytes.to_vec()),
         Value::List(_) | Value::Map(_) => {
@@ -81,7 +86,7 @@ fn attribute_value(value: Value<'_>) -> Result<AttributeValue, String> {
             value.write_json(&mut document)?;
             AttributeValue::Json(document)
         }
-        Value::Set(members) => set(&members)?,
+        Value::Set(members) => set(members)?,
     })
 }
 

@@ -19,9 +19,9 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
 const MAX_WIDTH: i64 = 1024;
 
 pub(super) fn lower<'a>(value: Value<'a>, _: &[Value<'a>]) -> Outcome<'a> {
-    let unchanged = |c: &char| c.is_ascii() && !c.is_ascii_uppercase();
+    let unchanged = |c: u8| c.is_ascii() && !c.is_ascii_uppercase();
     of_text(value, |text| match text {
-        text if text.chars().all(|c| unchanged(&c)) => text,
+        text if text.bytes().all(unchanged) => text,
         text => text.to_lowercase().into(),
     })
 }
@@ -90,7 +90,11 @@ pub(super) fn split<'a>(value: Value<'a>, arguments: &[Value<'a>]) -> Outcome<'a
 /// The parts of a text, at most so many.
 fn parts<'t>(text: &'t str, separator: Option<&str>, most: usize) -> Vec<&'t str> {
     match separator {
-        Some(separator) => text.splitn(most, separator).collect(),
+        // Searching for one character needs no preparation.
+        Some(separator) => match separator.as_bytes() {
+            [byte] => text.splitn(most, char::from(*byte)).collect(),
+            _ => text.splitn(most, separator).collect(),
+        },
         None => words(text, most).collect(),
     }
 }
