@@ -19,6 +19,9 @@ use crate::text::shown;
 /// attributes of 2,048 characters; Lambda itself accepts 6 MB.
 pub const MAX_EVENT_BYTES: usize = 1024 * 1024;
 
+/// The trigger source of the event that `poolhook pools check` sends.
+const TEST: &str = "poolhook_Test";
+
 /// What Cognito sends in place of a client's id if no client was involved.
 const NO_CLIENT: &str = "CLIENT_ID_NOT_APPLICABLE";
 
@@ -168,6 +171,17 @@ impl TriggerSource {
             Self::Backfill => "backfill",
             Self::Other(name) => name,
         }
+    }
+
+    /// The trigger source of a test event, which writes nothing: its pool's config is read and
+    /// its plugin is loaded. No config can list it.
+    pub fn test() -> Self {
+        Self::Other(TEST.to_owned())
+    }
+
+    /// Whether it is that of a test event.
+    pub(crate) fn is_test(&self) -> bool {
+        self.as_str() == TEST
     }
 }
 

@@ -77,6 +77,7 @@ impl Host {
             Err(_) => UserPoolId::of_unreadable(delivery.raw),
         };
         let event = event?;
+        trace.is_test = event.trigger_source.is_test();
         let reserved = self
             .dead_letters
             .as_ref()
@@ -108,7 +109,8 @@ impl Host {
         let config = self.sources.config(&event.user_pool_id, until);
         let pool = trace.time_async(Step::Config, config).await?;
         trace.on_failure = pool.on_failure;
-        if !pool.writes(&event.trigger_source) {
+        let is_test = event.trigger_source.is_test();
+        if !pool.writes(&event.trigger_source) && !is_test {
             return Ok(Outcome::Skipped(Skip::TriggerSource));
         }
         let reference = user.plugin(&pool);
@@ -116,6 +118,9 @@ impl Host {
         let plugin = trace.time_async(Step::Load, load).await;
         trace.loaded(&reference, plugin.as_deref().ok());
         let plugin = plugin?;
+        if is_test {
+            return Ok(Outcome::Skipped(Skip::TriggerSource));
+        }
         let limits = pool.limits.until(until).ok_or(Failure::Late {
             what: "the steps before the plugin",
         })?;
@@ -146,7 +151,7 @@ impl Host {
     }
 
     /// Writes the dead letter of an event that could not be written. A pool that no config
-    /// names gets none. No replay can write an event that cannot be read, so Cognito gets its
+    /// names gets none, and a test event neither. No replay can write an event that cannot be read, so Cognito gets its
     /// error.
     async fn dead_letter(
         &self,
@@ -154,7 +159,8 @@ impl Host {
         failure: &Failure,
         trace: &Trace,
     ) -> DeadLettered {
-        let (Some(dead_letters), false) = (&self.dead_letters, failure.is_of_unknown_pool()) else {
+        let has_none = failure.is_of_unknown_pool() || trace.is_test;
+        let (Some(dead_letters), false) = (&self.dead_letters, has_none) else {
             return DeadLettered::No;
         };
         let (pool, received) = (trace.user_pool_id.clone(), delivery.received.into());

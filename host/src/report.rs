@@ -46,6 +46,8 @@ pub enum DeadLettered {
 pub struct Trace {
     /// The event's user pool.
     pub user_pool_id: Option<UserPoolId>,
+    /// Whether it is a test event, which writes nothing.
+    pub is_test: bool,
     /// The name of the pool's plugin.
     pub plugin: Option<PluginName>,
     /// The digest of the plugin's component; `None` for a built-in plugin.
@@ -99,6 +101,7 @@ impl Trace {
     pub(crate) fn begin() -> Self {
         Self {
             user_pool_id: None,
+            is_test: false,
             plugin: None,
             component: None,
             fuel: 0,
