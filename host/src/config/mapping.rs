@@ -107,6 +107,15 @@ impl Mapping {
         Some(Settings::default().with_program(compiled.program))
     }
 
+    /// The user attributes that the expressions name, each with the key of one that does, such
+    /// as `item.plan`.
+    pub fn attributes(&self) -> BTreeMap<String, String> {
+        let compiled = compiler::compile(&self.expressions());
+        compiled
+            .map(|compiled| compiled.attributes)
+            .unwrap_or_default()
+    }
+
     /// Reads the mapping of a pool: its own settings, over those of the defaults if they say
     /// so; without own settings, those of the defaults. Also returns what cannot be read.
     fn read(own: Layer<'_>, defaults: Layer<'_>) -> (Self, Vec<Problem>) {
@@ -163,7 +172,9 @@ impl Mapping {
         let (mapping, mut problems) = Self::read(own, defaults);
         let compiled = compiler::compile(&mapping.expressions());
         let (program, mistakes) = match compiled {
-            Ok(Compiled { program, warnings }) => (program, warnings),
+            Ok(Compiled {
+                program, warnings, ..
+            }) => (program, warnings),
             Err(mistakes) => (String::new(), mistakes),
         };
         let is_wrong = program.is_empty();

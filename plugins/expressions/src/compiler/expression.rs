@@ -34,6 +34,8 @@ pub(super) struct Compiled {
     pub(super) kind: Type,
     pub(super) mistakes: Vec<Wrong>,
     pub(super) warnings: Vec<Wrong>,
+    /// The user attributes that it names.
+    pub(super) attributes: Vec<String>,
     /// How an item's attribute ends: `optional`, `omitempty`.
     pub(super) ending: Option<Ending>,
 }
@@ -62,6 +64,7 @@ pub(super) fn compile(text: &str, lets: &[Let], can_end: bool) -> Compiled {
         kind: Type::any(),
         mistakes: vec![wrong],
         warnings: Vec::new(),
+        attributes: Vec::new(),
         ending: None,
     };
     if let Err(wrong) = limits::check(text) {
@@ -76,6 +79,7 @@ pub(super) fn compile(text: &str, lets: &[Let], can_end: bool) -> Compiled {
         lets,
         mistakes: Vec::new(),
         warnings: Vec::new(),
+        attributes: Vec::new(),
         level: 0,
     };
     let (inner, ending) = match &tree {
@@ -91,6 +95,7 @@ pub(super) fn compile(text: &str, lets: &[Let], can_end: bool) -> Compiled {
         kind: piece.kind,
         mistakes: compiler.mistakes,
         warnings: compiler.warnings,
+        attributes: compiler.attributes,
         ending,
     }
 }
@@ -100,6 +105,7 @@ struct Compiler<'c> {
     lets: &'c [Let],
     mistakes: Vec<Wrong>,
     warnings: Vec<Wrong>,
+    attributes: Vec<String>,
     level: usize,
 }
 

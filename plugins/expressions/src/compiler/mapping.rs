@@ -62,6 +62,8 @@ pub struct Compiled {
     pub program: String,
     /// What is probably a mistake.
     pub warnings: Vec<Mistake>,
+    /// The user attributes that the expressions name, each with the key of one that does.
+    pub attributes: BTreeMap<String, String>,
 }
 
 /// Compiles a mapping, or finds all mistakes in it.
@@ -86,6 +88,7 @@ pub fn compile(mapping: &Mapping) -> Result<Compiled, Vec<Mistake>> {
         Ok(Compiled {
             program: compiler.code.0,
             warnings: compiler.warnings,
+            attributes: compiler.attributes,
         })
     } else {
         Err(compiler.mistakes)
@@ -99,6 +102,7 @@ struct Compiler {
     lets: Vec<Let>,
     mistakes: Vec<Mistake>,
     warnings: Vec<Mistake>,
+    attributes: BTreeMap<String, String>,
 }
 
 impl Compiler {
@@ -229,6 +233,9 @@ impl Compiler {
             .extend(mistakes.into_iter().map(|wrong| wrong.of(key)));
         self.warnings
             .extend(warnings.into_iter().map(|wrong| wrong.of(key)));
+        for attribute in std::mem::take(&mut compiled.attributes) {
+            self.attributes.insert(attribute, dotted(key));
+        }
         self.code.op(op::KEY).text(&dotted(key));
         self.code.0.push_str(&compiled.code.0);
         compiled

@@ -102,6 +102,7 @@ impl Compiler<'_> {
                     let wrong = Wrong::new(span.clone(), text);
                     self.warnings.push(Wrong { help, ..wrong });
                 }
+                self.attributes.push(name.to_owned());
                 code.op(op::ATTRIBUTE).text(name);
                 match name {
                     "sub" => Type::text(),
