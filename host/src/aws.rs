@@ -20,6 +20,22 @@ pub async fn config() -> SdkConfig {
     aws_config::load_defaults(BehaviorVersion::latest()).await
 }
 
+/// The configuration of a client of the command line. It waits and retries patiently: other
+/// callers of the account share the service's rate limit, so patience is better than giving up
+/// or pressing harder. `region` replaces the shared one.
+#[cfg(feature = "cli")]
+pub fn patient_config(shared: &SdkConfig, region: Option<&str>) -> SdkConfig {
+    let limits = Limits {
+        connect: Duration::from_secs(3),
+        attempt: Duration::from_secs(10),
+        retries: RetryConfig::adaptive()
+            .with_max_attempts(8)
+            .with_initial_backoff(Duration::from_millis(500))
+            .with_max_backoff(Duration::from_secs(10)),
+    };
+    client_config(shared, limits, region)
+}
+
 /// How long a client waits, and how often it retries. By default, the SDKs wait for an
 /// answer without a limit.
 pub(crate) struct Limits {
@@ -50,9 +66,9 @@ pub(crate) fn client_config(shared: &SdkConfig, limits: Limits, region: Option<&
 pub(crate) const NO_CREDENTIALS: &str =
     "no credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
 
-/// The code of a request's error: the service's, or [`NO_CREDENTIALS`]; empty if it has
-/// none.
-pub(crate) fn code_of(service: Option<&str>, error: &(dyn Error + 'static)) -> String {
+/// The code of a request's error: the service's, or one that says that there are no
+/// credentials; empty if it has none.
+pub fn code_of(service: Option<&str>, error: &(dyn Error + 'static)) -> String {
     let none = || lacks_credentials(error).then_some(NO_CREDENTIALS);
     service.or_else(none).unwrap_or_default().to_owned()
 }
@@ -66,17 +82,22 @@ pub(crate) fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
     successors(Some(error), |error| (*error).source()).any(is)
 }
 
-/// Whether a service of AWS's JSON protocol denies access with this error code: the
-/// credentials are missing or invalid, or do not have the permission.
-pub(crate) fn denies_access(code: &str) -> bool {
+/// Whether a service denies access with this error code, one of AWS's JSON protocol or of its
+/// query protocol: the credentials are missing or invalid, or do not have the permission.
+pub fn denies_access(code: &str) -> bool {
     matches!(
         code,
         NO_CREDENTIALS
+            | "AccessDenied"
             | "AccessDeniedException"
+            | "ExpiredToken"
             | "ExpiredTokenException"
+            | "InvalidClientTokenId"
             | "InvalidSignatureException"
+            | "MissingAuthenticationToken"
             | "MissingAuthenticationTokenException"
             | "NotAuthorizedException"
+            | "SignatureDoesNotMatch"
             | "UnrecognizedClientException"
     )
 }

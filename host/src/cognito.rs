@@ -1,26 +1,19 @@
 //! Lists a user pool's users, page by page, as the events that they would have sent.
-//! The only file that uses Cognito's SDK.
+//! Only this file and [`pools`] use Cognito's SDK.
 
-use std::time::{Duration, SystemTime};
+pub mod pools;
+
+use std::time::SystemTime;
 
 use aws_sdk_cognitoidentityprovider::Client;
-use aws_sdk_cognitoidentityprovider::config::retry::RetryConfig;
 use aws_sdk_cognitoidentityprovider::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cognitoidentityprovider::types::{UserStatusType, UserType};
 
-use crate::aws::{self, Limits, SdkConfig};
+use crate::aws::{self, SdkConfig};
 use crate::event::{PostConfirmation, TriggerSource, UserPoolId};
 
 /// The most users that `ListUsers` returns.
 const PAGE: i32 = 60;
-
-/// Only the command line lists users, and the account's other callers share its rate
-/// limit, so patient retries are better than giving up or pressing harder.
-const CONNECT: Duration = Duration::from_secs(3);
-const ATTEMPT: Duration = Duration::from_secs(10);
-const ATTEMPTS: u32 = 8;
-const FIRST_BACKOFF: Duration = Duration::from_millis(500);
-const LAST_BACKOFF: Duration = Duration::from_secs(10);
 
 /// A user pool.
 pub struct UserPool {
@@ -59,16 +52,8 @@ pub struct PoolUser {
 impl UserPool {
     /// The pool with this id, in its region.
     pub fn new(shared: &SdkConfig, id: &UserPoolId) -> Self {
-        let limits = Limits {
-            connect: CONNECT,
-            attempt: ATTEMPT,
-            retries: RetryConfig::adaptive()
-                .with_max_attempts(ATTEMPTS)
-                .with_initial_backoff(FIRST_BACKOFF)
-                .with_max_backoff(LAST_BACKOFF),
-        };
         Self {
-            client: Client::new(&aws::client_config(shared, limits, Some(id.region()))),
+            client: Client::new(&aws::patient_config(shared, Some(id.region()))),
             id: id.clone(),
         }
     }
@@ -82,7 +67,7 @@ impl UserPool {
     pub async fn estimated_users(&self) -> Result<u64, CognitoError> {
         let request = self.client.describe_user_pool();
         let answer = request.user_pool_id(self.id.as_str()).send().await;
-        let answer = answer.map_err(|error| self.error("DescribeUserPool", false, error))?;
+        let answer = answer.map_err(|error| self::error(&self.id, "DescribeUserPool", error))?;
         let users = answer
             .user_pool()
             .map(|pool| pool.estimated_number_of_users);
@@ -100,7 +85,13 @@ impl UserPool {
             .limit(PAGE)
             .set_pagination_token(token.map(str::to_owned));
         let answer = request.send().await;
-        let answer = answer.map_err(|error| self.error("ListUsers", token.is_some(), error))?;
+        let answer = answer.map_err(|error| match error.as_service_error() {
+            // Only the token changes from page to page.
+            Some(service) if token.is_some() && service.is_invalid_parameter_exception() => {
+                CognitoError::BadToken
+            }
+            _ => self::error(&self.id, "ListUsers", error),
+        })?;
         let (mut users, mut malformed) = (Vec::new(), Vec::new());
         for user in answer.users.unwrap_or_default() {
             let name = user.username.clone();
@@ -138,35 +129,26 @@ impl UserPool {
             confirmed: status != UserStatusType::Unconfirmed,
         })
     }
+}
 
-    /// Classifies an error by Cognito's [code][doc].
-    ///
-    /// [doc]: https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_ListUsers.html
-    fn error<E, R>(
-        &self,
-        action: &'static str,
-        with_token: bool,
-        error: SdkError<E, R>,
-    ) -> CognitoError
-    where
-        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-        R: std::fmt::Debug + Send + Sync + 'static,
-    {
-        let service = error.as_service_error();
-        let code = aws::code_of(service.and_then(|error| error.meta().code()), &error);
-        let pool = self.id.clone();
-        match code.as_str() {
-            "ResourceNotFoundException" => CognitoError::NoPool { pool },
-            denied if aws::denies_access(denied) => {
-                CognitoError::AccessDenied { pool, action, code }
-            }
-            "LimitExceededException" | "ThrottlingException" | "TooManyRequestsException" => {
-                CognitoError::Throttled { pool, code }
-            }
-            // Only the token changes from page to page.
-            "InvalidParameterException" if with_token => CognitoError::BadToken,
-            _ => CognitoError::Unavailable(error.into()),
+/// Classifies an error by Cognito's [code][doc].
+///
+/// [doc]: https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_ListUsers.html
+fn error<E, R>(pool: &UserPoolId, action: &'static str, error: SdkError<E, R>) -> CognitoError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    let service = error.as_service_error();
+    let code = aws::code_of(service.and_then(|error| error.meta().code()), &error);
+    let pool = pool.clone();
+    match code.as_str() {
+        "ResourceNotFoundException" => CognitoError::NoPool { pool },
+        denied if aws::denies_access(denied) => CognitoError::AccessDenied { pool, action, code },
+        "LimitExceededException" | "ThrottlingException" | "TooManyRequestsException" => {
+            CognitoError::Throttled { pool, code }
         }
+        _ => CognitoError::Unavailable(error.into()),
     }
 }
 

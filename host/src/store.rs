@@ -14,9 +14,7 @@ use std::pin::Pin;
 use tokio::time::Instant;
 
 #[cfg(feature = "cli")]
-pub(crate) use shape::KeySchema;
-#[cfg(feature = "cli")]
-pub use shape::Shape;
+pub use shape::{KeySchema, Shape};
 
 use crate::config::{Table, WriteMode};
 #[cfg(feature = "cli")]

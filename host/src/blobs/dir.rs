@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::OFlags;
+use tempfile::{NamedTempFile, PersistError};
 
 use super::{
     Blob, BlobError, Blobs, BoxFuture, Condition, Copied, ETag, Key, Listed, Read, Stored,
@@ -241,6 +242,22 @@ impl Blobs for Dir {
 /// Creates the folder if it does not exist. A killed process may leave a temporary file,
 /// whose name begins with `.new-`.
 pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_file(path, bytes, |new| new.persist(path))
+}
+
+/// Like [`replace_file`], but a file that is there stays as it is, and is an error of the
+/// kind `AlreadyExists`.
+#[cfg(feature = "cli")]
+pub fn create_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_file(path, bytes, |new| new.persist_noclobber(path))
+}
+
+/// Writes a temporary file in the folder of `path`, which `rename` moves to its place.
+fn write_file(
+    path: &Path,
+    bytes: &[u8],
+    rename: impl FnOnce(NamedTempFile) -> Result<File, PersistError>,
+) -> io::Result<()> {
     let folder = match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
@@ -253,7 +270,7 @@ pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .tempfile_in(folder)?;
     new.write_all(bytes)?;
     new.as_file().sync_all()?;
-    new.persist(path)?;
+    rename(new)?;
     File::open(folder)?.sync_all()
 }
 

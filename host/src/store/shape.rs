@@ -8,16 +8,18 @@ use crate::text::shown;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape {
     /// The table's own key.
-    pub(crate) key: KeySchema,
+    pub key: KeySchema,
     /// The indexes' keys, by the indexes' names.
     pub(crate) indexes: Vec<(String, KeySchema)>,
 }
 
 /// The attributes of a key, with their types: `S`, `N` or `B`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct KeySchema {
-    pub(crate) partition: (String, String),
-    pub(crate) sort: Option<(String, String)>,
+pub struct KeySchema {
+    /// The partition key.
+    pub partition: (String, String),
+    /// The sort key.
+    pub sort: Option<(String, String)>,
 }
 
 impl Shape {

@@ -8,7 +8,7 @@ use crate::support::tests;
 /// A word, and the only paths under `host/src` whose code may contain it.
 const FENCES: &[(&str, &[&str])] = &[
     ("wasmtime", &["plugin.rs", "plugin/"]),
-    ("aws_sdk_cognitoidentityprovider", &["cognito.rs"]),
+    ("aws_sdk_cognitoidentityprovider", &["cognito.rs", "cognito/"]),
     ("aws_sdk_dynamodb", &["store/dynamodb.rs"]),
     ("aws_sdk_s3", &["blobs/s3.rs"]),
     ("aws_config", &["aws.rs"]),
@@ -68,6 +68,7 @@ const FENCES: &[(&str, &[&str])] = &[
             "blobs/location.rs",
             "blobs/s3.rs",
             "cognito.rs",
+            "cognito/",
             "store/dynamodb.rs",
         ],
     ),
