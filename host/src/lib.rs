@@ -81,6 +81,8 @@
 //! - Each accepted event ends as one of: written, already there, skipped,
 //!   dead-lettered, or rejected with a named error; and by its deadline, whatever
 //!   hangs. Replay deletes a dead letter only after its item is written.
+//! - A test event, whose trigger source no config can list, writes neither an item nor a dead
+//!   letter, whatever fails.
 //! - An event's log line contains no value of the user's.
 //! - Only `plugin` uses `wasmtime`. Each AWS SDK and SQLite is used in one file
 //!   (`cognito`, or under `blobs` or `store`), and `aws` has what those SDKs share.

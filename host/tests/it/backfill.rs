@@ -626,7 +626,7 @@ fn users_created_by_an_admin_reach_dynamodb() {
         id: POOL,
         client_id: "client0",
     };
-    let cognito = servers::cognito_local("http://127.0.0.1:9", &[pool]);
+    let cognito = servers::cognito_local("http://127.0.0.1:9", "poolhook", &[pool]);
     for name in ["ada", "grace", "名前"] {
         let email = format!("{name}@example.com");
         cognito.admin_create_user(POOL, name, &email).unwrap();

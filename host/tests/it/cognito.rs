@@ -34,6 +34,7 @@ fn sign_ups_reach_their_tables(dynamodb: &str) {
     let [pool, other_pool] = clients;
     let cognito = servers::cognito_local(
         &serve.url,
+        "poolhook",
         &[
             PoolSeed {
                 id: POOL,

@@ -8,8 +8,14 @@ use crate::support::tests;
 /// A word, and the only paths under `host/src` whose code may contain it.
 const FENCES: &[(&str, &[&str])] = &[
     ("wasmtime", &["plugin.rs", "plugin/"]),
-    ("aws_sdk_cognitoidentityprovider", &["cognito.rs", "cognito/"]),
+    (
+        "aws_sdk_cognitoidentityprovider",
+        &["cognito.rs", "cognito/"],
+    ),
+    ("aws_sdk_cloudformation", &["bin/poolhook/pools/stacks.rs"]),
     ("aws_sdk_dynamodb", &["store/dynamodb.rs"]),
+    ("aws_sdk_iam", &["bin/poolhook/pools/roles.rs"]),
+    ("aws_sdk_lambda", &["bin/poolhook/pools/lambda.rs"]),
     ("aws_sdk_s3", &["blobs/s3.rs"]),
     ("aws_config", &["aws.rs"]),
     ("aws_credential_types", &["aws.rs"]),
@@ -22,7 +28,11 @@ const FENCES: &[(&str, &[&str])] = &[
     ),
     (
         "futures_util",
-        &["bin/bootstrap.rs", "publish/followers.rs"],
+        &[
+            "bin/bootstrap.rs",
+            "bin/poolhook/pools/many.rs",
+            "publish/followers.rs",
+        ],
     ),
     ("percent_encoding", &["bin/publisher/"]),
     ("aws_lambda_events", &["bin/publisher/"]),
@@ -31,6 +41,7 @@ const FENCES: &[(&str, &[&str])] = &[
         "tempfile",
         &[
             "bin/poolhook/plugin/new.rs",
+            "bin/poolhook/pools/snapshot.rs",
             "blobs/dir.rs",
             "plugin/artifact.rs",
         ],
@@ -131,7 +142,13 @@ const FENCES: &[(&str, &[&str])] = &[
     ("crate::dead_letters", &["host.rs", "replay.rs", "replay/"]),
     (
         "crate::pools",
-        &["host.rs", "publish/followers.rs", "sources.rs"],
+        &[
+            // The command line's own module of that name.
+            "bin/poolhook/pools/",
+            "host.rs",
+            "publish/followers.rs",
+            "sources.rs",
+        ],
     ),
     ("crate::plugins", &["host.rs", "sources.rs"]),
     ("crate::report", &["replay.rs", "host.rs", "notice.rs"]),

@@ -217,7 +217,7 @@ impl NewUser {
             id: POOL,
             client_id: CLIENT,
         };
-        let cognito = servers::cognito_local(&url, &[pool]);
+        let cognito = servers::cognito_local(&url, "poolhook", &[pool]);
         let email = "Hanako@Example.com";
         cognito
             .sign_up(CLIENT, "hanako", "Passw0rd!", email)

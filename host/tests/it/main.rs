@@ -38,6 +38,7 @@ mod mappings;
 mod new_plugin;
 mod plugin_commands;
 mod plugin_test;
+mod pools;
 mod publishing;
 mod random;
 mod random_fields;

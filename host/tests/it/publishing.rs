@@ -33,7 +33,7 @@ fn sign_ups_use_what_is_published_and_none_is_lost() {
     assert_eq!(first.code, 0, "{}", first.stderr);
 
     let serve = cloud.serve();
-    let cognito = servers::cognito_local(&serve.url, &[USER_CLIENT, CUSTOMER_CLIENT]);
+    let cognito = servers::cognito_local(&serve.url, "poolhook", &[USER_CLIENT, CUSTOMER_CLIENT]);
     let sign_ups = SignUps::default();
     let last_shape = || shapes(&cloud, &users).pop().map(|(_, shape)| shape);
     let shape_is = |shape| {

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
-/// Starts ministack: `DynamoDB` and S3. Tables are separate by region, as in AWS.
+/// Starts ministack: `DynamoDB`, S3 and others. Tables are separate by region, as in AWS.
 pub(crate) fn ministack() -> Server {
     let python = ministack_venv().join("bin/python");
     Server::start("ministack", "Running on http://", |_, port| {
@@ -26,6 +26,8 @@ pub(crate) fn ministack() -> Server {
             .args(["-c", RUN_MINISTACK])
             .env("BIND_HOST", "127.0.0.1")
             .env("GATEWAY_PORT", port)
+            // The AWS that its Lambda functions use.
+            .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}"))
             // Without its other listeners.
             .env("IOT_MTLS_ENABLED", "0")
             .env("SFTP_ENABLED", "0");
@@ -47,12 +49,16 @@ pub(crate) fn dynalite() -> Server {
 }
 
 /// Starts cognito-local with `pools`. All of them send Post Confirmation events to
-/// `lambda_endpoint`, as `POST /2015-03-31/functions/poolhook/invocations`.
+/// `lambda_endpoint`, as `POST /2015-03-31/functions/{function}/invocations`.
 ///
 /// Like Cognito, it waits 5 s for an answer and makes up to 3 attempts, the next one after no
 /// answer or a 5xx. Unlike Cognito, it confirms the user whatever the trigger answers, and each
 /// event's `region` is `local`.
-pub(crate) fn cognito_local(lambda_endpoint: &str, pools: &[PoolSeed]) -> CognitoLocal {
+pub(crate) fn cognito_local(
+    lambda_endpoint: &str,
+    function: &str,
+    pools: &[PoolSeed],
+) -> CognitoLocal {
     let config = json!({
         "LambdaClient": {
             "credentials": { "accessKeyId": "test", "secretAccessKey": "test" },
@@ -61,7 +67,7 @@ pub(crate) fn cognito_local(lambda_endpoint: &str, pools: &[PoolSeed]) -> Cognit
             "maxRetries": 2,
             "httpOptions": { "timeout": 5000 },
         },
-        "TriggerFunctions": { "PostConfirmation": "poolhook" },
+        "TriggerFunctions": { "PostConfirmation": function },
         // The user name is the one given at sign-up, not an email address.
         "UserPoolDefaults": { "UsernameAttributes": [] },
     });
@@ -324,6 +330,15 @@ pub(crate) fn node_modules() -> PathBuf {
         run(npm.current_dir(dir));
     });
     dir.join("node_modules")
+}
+
+/// Writes a zip archive with one file, uncompressed, as SAM would upload it.
+pub(crate) fn zip(file: &Path, name: &str, archive: &Path) {
+    let script = "import sys, zipfile; zipfile.ZipFile(sys.argv[1], 'w').write(*sys.argv[2:])";
+    let mut python = Command::new("python3");
+    run(python
+        .args(["-c", script])
+        .args([archive, file, name.as_ref()]));
 }
 
 fn ministack_venv() -> PathBuf {

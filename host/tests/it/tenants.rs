@@ -338,7 +338,7 @@ fn a_killed_host_loses_only_its_own_event_and_reconcile_finds_that_user() {
         id: GOOD,
         client_id: CLIENT,
     };
-    let cognito = servers::cognito_local("http://127.0.0.1:9", &[pool]);
+    let cognito = servers::cognito_local("http://127.0.0.1:9", "poolhook", &[pool]);
     let users = ["zoe", "zack", "ada", "eve"];
     for user in users {
         let email = format!("{user}@example.com");

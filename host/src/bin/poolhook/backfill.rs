@@ -88,7 +88,7 @@ impl Options {
         let resumed = from.is_some();
         let (mut walk, progress) = self.users.walk(host, rate, from, page).await?;
         progress.begin_at(tally.users);
-        let interrupt = Interrupt::listen();
+        let interrupt = Interrupt::listen("page");
         let mut first = true;
         loop {
             let walked = match walk.next().await {

@@ -14,7 +14,11 @@ mod try_out;
 use clap::Subcommand;
 
 use crate::Exit;
-pub(crate) use check::shared_row;
+pub(crate) use check::{sample_item, shared_row};
+pub(crate) use files::Files;
+pub(crate) use notes::{map as map_user, of as refusals};
+pub(crate) use samples::{Sample, all as sample_users};
+pub(crate) use tables::Tables;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {

@@ -15,6 +15,7 @@ mod options;
 mod out;
 mod pace;
 mod plugin;
+mod pools;
 mod reconcile;
 mod run;
 mod serve;
@@ -62,6 +63,9 @@ enum Command {
     /// Create, test and publish mapping plugins.
     #[command(subcommand)]
     Plugin(plugin::Command),
+    /// Attach the trigger to user pools, and check, list and restore pools.
+    #[command(subcommand)]
+    Pools(pools::Command),
     #[command(hide = true)]
     Precompile(Precompile),
 }
@@ -109,6 +113,7 @@ fn main() -> ExitCode {
         Command::Config(command) => command.run(),
         Command::DeadLetters(command) => command.run(),
         Command::Plugin(command) => command.run(),
+        Command::Pools(command) => command.run(),
     };
     let exit = result.unwrap_or_else(|error| {
         // A closed pipe is not a failure: the reader, such as `head`, has read enough.

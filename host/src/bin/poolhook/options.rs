@@ -71,6 +71,16 @@ impl Config {
         matches!(self.location, Location::Folder(_))
     }
 
+    /// The folder to write a file to; a bucket is an error.
+    pub(crate) fn folder(&self) -> anyhow::Result<&Path> {
+        match &self.location {
+            Location::Folder(folder) => Ok(folder),
+            Location::Bucket { name, prefix } => bail!(
+                "s3://{name}/{prefix} is a bucket, and this command writes to a folder. Pass --config DIR, then copy the folder: aws s3 sync DIR s3://{name}/{prefix} --exclude \"*\" --include \"*.toml\""
+            ),
+        }
+    }
+
     /// What [`Items::open`] needs to know of the configs.
     pub(crate) fn what_is_in_aws(&self) -> Option<&'static str> {
         (!self.is_local()).then_some("the configs come")
@@ -180,6 +190,14 @@ pub(crate) struct Store {
 }
 
 impl Store {
+    /// The location, as `--blobs` takes it.
+    pub(crate) fn name(&self) -> String {
+        match &self.location {
+            Location::Folder(folder) => folder.display().to_string(),
+            Location::Bucket { name, prefix } => format!("s3://{name}/{prefix}"),
+        }
+    }
+
     /// Opens the location; creates a folder that does not exist.
     pub(crate) async fn create(&self) -> anyhow::Result<Releases> {
         let locations = locations(&self.location).await;

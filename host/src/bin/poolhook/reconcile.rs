@@ -58,7 +58,7 @@ impl Options {
         let host = self.users.host(Arc::new(look)).await?;
         let rate = self.users.rate.into();
         let (mut walk, progress) = self.users.walk(host, rate, None, 1).await?;
-        let interrupt = Interrupt::listen();
+        let interrupt = Interrupt::listen("page");
         let missing = if self.apply { "written" } else { "missing" };
         let mut tally = Tally::default();
         let mut complete = true;

@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use super::files::Files;
 use super::notes::{self, Note, Shown};
 use super::tables::Tables;
-use super::{examples, problems};
+use super::{examples, problems, samples};
 use crate::Exit;
 use crate::explain;
 use crate::options::{PluginChoice, block_on, locations};
@@ -196,22 +196,14 @@ impl Check {
                     let (mapping, probable) = files.mapping()?;
                     warnings.extend(probable);
                     let expressions = files.places(&mapping);
-                    notes.extend(notes::of(&plugin, &id, &config, &mapping, &expressions)?);
+                    let users = samples::all();
+                    let users = notes::of(&plugin, &id, &config, &mapping, &expressions, &users);
+                    notes.extend(users?);
                     if self.show {
                         shown.insert(id.clone(), notes::show(&plugin, &id, &config)?);
                     }
                 }
-                let item = match try_out(&plugin, &id, &config, SystemTime::now())? {
-                    Tried::Item(item) => item,
-                    Tried::WrongSettings(message) => {
-                        let (file, text) = pools.settings_file(&id).await?;
-                        let source = Source {
-                            file: &file,
-                            text: &text,
-                        };
-                        return Err(ConfigError::of_settings(source, &message).into());
-                    }
-                };
+                let item = sample_item(&pools, &plugin, &id, &config).await?;
                 if let Some(problem) =
                     sort_key_by_time(&plugin, &id, &config, item.as_ref(), files.own())?
                 {
@@ -260,6 +252,28 @@ pub(crate) fn shared_row(
         file: pools.address(id),
         other: pools.address(other),
         table: config.table.name.to_string(),
+    }
+}
+
+/// Maps the sample user of a pool, and checks the item's key: the item, or `None` if the
+/// plugin skipped or refused the user, which it may. Mistakes that it reports in the settings
+/// are an error with their places.
+pub(crate) async fn sample_item(
+    pools: &Pools,
+    plugin: &Plugin,
+    id: &UserPoolId,
+    config: &PoolConfig,
+) -> Result<Option<Item>, Failure> {
+    match try_out(plugin, id, config, SystemTime::now())? {
+        Tried::Item(item) => Ok(item),
+        Tried::WrongSettings(message) => {
+            let (file, text) = pools.settings_file(id).await?;
+            let source = Source {
+                file: &file,
+                text: &text,
+            };
+            Err(ConfigError::of_settings(source, &message).into())
+        }
     }
 }
 

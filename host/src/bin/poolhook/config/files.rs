@@ -6,13 +6,13 @@ use poolhook::host::Failure;
 use poolhook::pools::Pools;
 
 /// The files that configure a pool: path or URL, and text.
-pub(super) struct Files {
+pub(crate) struct Files {
     own: (String, String),
     defaults: (String, String),
 }
 
 impl Files {
-    pub(super) async fn read(pools: &Pools, id: &UserPoolId) -> Result<Self, Failure> {
+    pub(crate) async fn read(pools: &Pools, id: &UserPoolId) -> Result<Self, Failure> {
         Ok(Self {
             own: pools.own_file(id).await?,
             defaults: pools.defaults_file().await?,
@@ -28,11 +28,11 @@ impl Files {
     }
 
     /// The mapping of a pool whose plugin is `fields`, with its warnings.
-    pub(super) fn mapping(&self) -> Result<(Mapping, Vec<Problem>), ConfigError> {
+    pub(crate) fn mapping(&self) -> Result<(Mapping, Vec<Problem>), ConfigError> {
         Mapping::of_files(self.own(), self.defaults())
     }
 
-    pub(super) fn places(&self, mapping: &Mapping) -> Vec<Expression> {
+    pub(crate) fn places(&self, mapping: &Mapping) -> Vec<Expression> {
         mapping.places(self.own(), self.defaults())
     }
 }

@@ -9,11 +9,11 @@ use poolhook::plugin::Plugin;
 use poolhook::text::shown;
 use serde_json::{Value, json};
 
-use super::samples::{self, Given};
+use super::samples::{self, Given, Sample};
 use crate::trial::{Answer, Trial, received};
 
 /// An expression that fails for some kinds of users: their events become dead letters.
-pub(super) struct Note {
+pub(crate) struct Note {
     expression: Expression,
     text: String,
     users: Vec<String>,
@@ -37,6 +37,21 @@ impl fmt::Display for Note {
 }
 
 impl Note {
+    /// The expression's key, such as `settings.item.email`.
+    pub(crate) fn key(&self) -> &str {
+        &self.expression.place.key
+    }
+
+    /// The kinds of users that it refuses.
+    pub(crate) fn users(&self) -> String {
+        self.users.join("; ")
+    }
+
+    /// Why the expression fails.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     pub(super) fn to_json(&self) -> Value {
         let place = &self.expression.place;
         json!({
@@ -51,16 +66,17 @@ impl Note {
     }
 }
 
-/// Maps each kind of user, and notes which expressions refuse it.
-pub(super) fn of(
+/// Maps these kinds of users, and notes which expressions refuse them.
+pub(crate) fn of(
     plugin: &Plugin,
     id: &UserPoolId,
     config: &PoolConfig,
     mapping: &Mapping,
     expressions: &[Expression],
+    users: &[Sample],
 ) -> Result<Vec<Note>, Failure> {
     let mut notes: Vec<Note> = Vec::new();
-    for sample in samples::all() {
+    for sample in users {
         let event = sample.event(id)?;
         if !matches!(map(plugin, config, &event).answer, Answer::Failed(..)) {
             continue;
@@ -111,7 +127,8 @@ pub(super) fn show(
     Ok(all)
 }
 
-fn map(plugin: &Plugin, config: &PoolConfig, event: &PostConfirmation) -> Trial {
+/// Maps a user, and checks the item's key.
+pub(crate) fn map(plugin: &Plugin, config: &PoolConfig, event: &PostConfirmation) -> Trial {
     Trial::run(
         plugin,
         event,

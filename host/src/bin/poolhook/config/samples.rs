@@ -17,21 +17,21 @@ const SAMPLES: &str = include_str!("samples.json");
 /// A kind of user.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Sample {
+pub(crate) struct Sample {
     /// What kind of user this is, such as `phone only`.
-    pub(super) kind: String,
-    user_name: String,
-    user_attributes: BTreeMap<String, String>,
+    pub(crate) kind: String,
+    pub(crate) user_name: String,
+    pub(crate) user_attributes: BTreeMap<String, String>,
 }
 
-pub(super) fn all() -> Vec<Sample> {
+pub(crate) fn all() -> Vec<Sample> {
     // A test reads them.
     serde_json::from_str(SAMPLES).unwrap_or_default()
 }
 
 impl Sample {
     /// The user's sign-up in a pool.
-    pub(super) fn event(&self, id: &UserPoolId) -> Result<PostConfirmation, Failure> {
+    pub(crate) fn event(&self, id: &UserPoolId) -> Result<PostConfirmation, Failure> {
         let event = json!({
             "version": "1",
             "region": id.region(),

@@ -11,13 +11,13 @@ use poolhook::store::Shape;
 use poolhook::store::dynamodb::DynamoDb;
 
 /// The pools' tables in DynamoDB, each described once.
-pub(super) struct Tables {
+pub(crate) struct Tables {
     dynamodb: DynamoDb,
     known: BTreeMap<(String, String), Shape>,
 }
 
 impl Tables {
-    pub(super) async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self {
             dynamodb: DynamoDb::new(&aws::config().await),
             known: BTreeMap::new(),
@@ -25,7 +25,7 @@ impl Tables {
     }
 
     /// Compares a pool's config, and its sample user's item, with the pool's table.
-    pub(super) async fn check(
+    pub(crate) async fn check(
         &mut self,
         file: &str,
         config: &PoolConfig,

@@ -119,13 +119,14 @@ impl Users {
 pub(crate) struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    pub(crate) fn listen() -> Self {
+    /// `what` is finished before the command stops, such as `page`.
+    pub(crate) fn listen(what: &'static str) -> Self {
         let interrupt = Self::default();
         let asked = interrupt.clone();
         tokio::spawn(async move {
             if tokio::signal::ctrl_c().await.is_ok() {
                 asked.0.store(true, Ordering::Relaxed);
-                say!("finishing the current page; press Ctrl-C again to stop at once");
+                say!("finishing the current {what}; press Ctrl-C again to stop at once");
                 let _ = tokio::signal::ctrl_c().await;
                 process::exit(130);
             }
