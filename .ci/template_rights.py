@@ -116,12 +116,37 @@ for each in tenants:
         prefixes = each["Condition"]["StringLike"]["s3:prefix"]
         assert all("/${" + tag + "}" in prefix for prefix in prefixes), prefixes
 
+# An operator changes pools and what may call the function, and reads everything else. Only
+# lists cover all resources, and a role can be passed only to Cognito.
+operators = statements([resources["OperatorPolicy"]["Properties"]["PolicyDocument"]])
+account = "${AWS::Region}:${AWS::AccountId}"
+pools = f"arn:${{AWS::Partition}}:cognito-idp:{account}:userpool/*"
+assert {action for action, _ in rights(operators)} == {
+    "cloudformation:DescribeStackResources", "cloudformation:DescribeStacks",
+    "cognito-idp:DescribeUserPool", "cognito-idp:GetUserPoolMfaConfig",
+    "cognito-idp:ListTagsForResource", "cognito-idp:ListUserPools",
+    "cognito-idp:SetUserPoolMfaConfig", "cognito-idp:UpdateUserPool",
+    "dynamodb:DescribeTable", "iam:PassRole", "iam:SimulatePrincipalPolicy", "kms:Decrypt",
+    "lambda:AddPermission", "lambda:GetFunctionConfiguration", "lambda:GetPolicy",
+    "lambda:InvokeFunction", "s3:GetObject", "s3:ListBucket",
+}
+assert {action for action, resource in rights(operators) if resource == "*"} == {
+    "cloudformation:DescribeStackResources", "cognito-idp:ListUserPools",
+}
+assert may(operators, "cognito-idp:UpdateUserPool") == {pools}
+assert may(operators, "lambda:AddPermission") == {"Trigger.Arn", "${Trigger.Arn}:*"}
+assert may(operators, "s3:GetObject") == on("config", "artifacts", "releases", "dead-letters")
+(passes,) = [each for each in operators if each["Action"] == "iam:PassRole"]
+assert passes["Condition"] == {"StringEquals": {"iam:PassedToService": "cognito-idp.amazonaws.com"}}
+
 # No statement covers all objects or any action.
-for each in trigger + replay + publisher + tenants:
+everyone = trigger + replay + publisher + tenants + operators
+for each in everyone:
     assert not {"NotAction", "NotResource"} & each.keys(), each
-for action, resource in rights(trigger + replay + publisher + tenants):
-    assert "*" not in action and resource not in ("*", f"{bucket}/*"), (action, resource)
+for action, resource in rights(everyone):
+    assert "*" not in action and resource != f"{bucket}/*", (action, resource)
     assert not action.startswith("s3:") or resource.startswith(bucket), (action, resource)
+assert "*" not in {resource for _, resource in rights(trigger + replay + publisher + tenants)}
 
 # The bucket is private, versioned, encrypted, retained, and accepts only TLS.
 made = resources["Bucket"]
