@@ -116,7 +116,7 @@ fn a_change_between_the_looks_stops_it() {
     }
 }
 
-/// Nobody can see that the update took another writer's value away: Cognito has no `ETag`.
+/// No caller can see that the update took another writer's value away: Cognito has no `ETag`.
 /// Values that no update has show it.
 #[test]
 fn a_change_right_before_the_update_is_named_if_it_stays() {

@@ -1,5 +1,5 @@
 //! Random user pools: states that Cognito could show, over all documented fields and some that
-//! nobody documents.
+//! are not documented.
 
 mod settings;
 mod strange;
@@ -15,7 +15,7 @@ pub(super) use strange::Strange;
 
 /// A field that no rule of ours names; the commands are told to carry it.
 pub(super) const CARRIED: &str = "FutureConfiguration";
-/// A field that no rule of ours names, and nobody carries.
+/// A field that no rule of ours names, and no option carries.
 pub(super) const UNKNOWN: &str = "NewConfiguration";
 
 /// A random pool.
@@ -128,7 +128,7 @@ impl Dice<'_> {
         serde_json::from_str(self.pick(&NUMBERS)).unwrap()
     }
 
-    /// With a chance, adds a member that nobody documents.
+    /// With a chance, adds a member that is not documented.
     fn new_member(&mut self, object: &mut Value) {
         if self.chance(5) {
             let name = self.pick(&["NewMember", "futureMode", "Neu"]);

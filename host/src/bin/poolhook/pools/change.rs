@@ -83,11 +83,7 @@ impl Change<'_> {
         if self.changes_mfa() && self.wanted.mfa != now.mfa {
             let lost = self.wanted.differences(&now);
             let restored = self.restore_mfa(now).await;
-            now = restored.map_err(|reason| PoolError::NotPutBack {
-                reason,
-                lost,
-                snapshot: path.clone(),
-            })?;
+            now = restored.map_err(|reason| not_put_back(reason, lost, path.clone()))?;
         }
         let differences = self.wanted.differences(&now);
         if differences.is_empty() {
@@ -191,13 +187,7 @@ impl Change<'_> {
             }
             match self.send(&now, &pool).await {
                 Ok(settings) => now = settings,
-                Err(reason) => {
-                    return PoolError::NotPutBack {
-                        reason,
-                        lost,
-                        snapshot,
-                    };
-                }
+                Err(reason) => return not_put_back(reason, lost, snapshot),
             }
         }
         if lost.iter().any(is_mfa) {
@@ -207,13 +197,7 @@ impl Change<'_> {
             };
             match change.restore_mfa(now).await {
                 Ok(settings) => now = settings,
-                Err(reason) => {
-                    return PoolError::NotPutBack {
-                        reason,
-                        lost,
-                        snapshot,
-                    };
-                }
+                Err(reason) => return not_put_back(reason, lost, snapshot),
             }
         }
         let still = self.wanted.differences(&now);
@@ -285,12 +269,20 @@ impl Change<'_> {
     }
 }
 
+fn not_put_back(reason: String, lost: Vec<Difference>, snapshot: PathBuf) -> PoolError {
+    PoolError::NotPutBack {
+        reason,
+        lost,
+        snapshot,
+    }
+}
+
 fn mode(document: &Document) -> &str {
     let mode = document.get("MfaConfiguration").and_then(Value::as_str);
     mode.unwrap_or(OFF)
 }
 
-/// Whether MFA could be on with it. Passkeys are none of its factors.
+/// Whether MFA could be on with it. A passkey is not one of its factors.
 fn has_factor(mfa: &Document) -> bool {
     let token = mfa.get("SoftwareTokenMfaConfiguration");
     let token = token.and_then(|token| token.get("Enabled"));

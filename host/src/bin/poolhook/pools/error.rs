@@ -33,7 +33,7 @@ pub(crate) enum PoolError {
         way_out: String,
     },
     #[error(
-        "{other} is at the trigger {}. Pass --replace to take its place; the snapshot remembers it, and `poolhook pools detach` puts it back",
+        "{other} is at the trigger {}. Pass --replace to take its place; the snapshot records it, and `poolhook pools detach` puts it back",
         trigger.0
     )]
     OtherFunction { trigger: Trigger, other: String },

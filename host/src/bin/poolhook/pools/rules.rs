@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::error::PoolError;
 
-/// They change while nobody changes the pool.
+/// They change although no caller changes the pool.
 pub(crate) const MOVING: [&str; 4] = [
     "EmailConfigurationFailure",
     "EstimatedNumberOfUsers",
@@ -278,7 +278,7 @@ fn acr_levels(request: &mut Document) {
     }
 }
 
-/// AWS's own tags survive, and nobody else may send them.
+/// AWS's own tags survive an update, and callers may not send them.
 fn tags(request: &mut Document) {
     if let Some(Value::Object(tags)) = request.get_mut("UserPoolTags") {
         tags.retain(|name, _| !name.starts_with("aws:"));
