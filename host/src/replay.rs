@@ -21,23 +21,31 @@ pub use rounds::Rounds;
 const TIME: Duration = Duration::from_secs(10);
 
 /// Selects dead letters. The default selects all.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Filter {
     /// Select those whose last failure is of this class.
     pub class: Option<Class>,
     /// Select those whose last failure was transient.
     pub retryable: bool,
+    /// Select those of the user with this user name or `sub`.
+    pub user: Option<String>,
 }
 
 impl Filter {
-    /// Whether the filter selects this dead letter.
+    /// Whether the filter selects this dead letter. One whose event cannot be read is of no
+    /// known user.
     pub fn takes(&self, dead_letter: &DeadLetter) -> bool {
         let last = dead_letter.attempts.last();
         let class = self
             .class
             .is_none_or(|class| last.is_some_and(|attempt| attempt.class == class));
         let retryable = !self.retryable || last.is_some_and(|attempt| attempt.retryable);
-        class && retryable
+        let is_of = |user: &String| {
+            PostConfirmation::parse(&dead_letter.raw()).is_ok_and(|event| {
+                event.user_name == *user || event.user_attributes.get("sub") == Some(user)
+            })
+        };
+        class && retryable && self.user.as_ref().is_none_or(is_of)
     }
 }
 
@@ -84,7 +92,7 @@ pub async fn replay(
     host: &Host,
     dead_letters: &DeadLetters,
     key: &Key,
-    filter: Filter,
+    filter: &Filter,
     how: ReplayOptions,
     turn: impl Future<Output = ()>,
 ) -> Replayed {

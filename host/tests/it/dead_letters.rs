@@ -248,6 +248,45 @@ fn replay_replaces_no_item_and_reports_what_differs() {
     assert!(listed(&folder).is_empty());
 }
 
+/// Erasing a user takes that user's dead letters, and no other's.
+#[test]
+fn a_users_dead_letters_are_listed_and_purged_alone() {
+    let folder = TestFolder::new(&[(POOL, "table = 'User'\nplugin = 'acme'")]);
+    let serve = folder.serve(&[], &[]);
+    let event: Value = serde_json::from_slice(&event("confirm-sign-up")).unwrap();
+    for (name, sub) in [("ann", "1"), ("joann", "2"), ("1", "3")] {
+        let mut event = event.clone();
+        event["userName"] = name.into();
+        event["request"]["userAttributes"]["sub"] = sub.into();
+        let raw = serde_json::to_vec(&event).unwrap();
+        assert_eq!(invoke(&serve, &raw), None);
+    }
+    let unreadable = json!({ "userPoolId": POOL, "userName": "" }).to_string();
+    assert!(invoke(&serve, unreadable.as_bytes()).is_some());
+    drop(serve);
+
+    for (user, found) in [("ann", 1), ("1", 2), ("Ann", 0), ("an", 0)] {
+        let (code, out, err) = run(&folder, &["dead-letters", "list", "--user", user]);
+        assert_eq!(
+            (code, out.lines().count()),
+            (Some(0), found),
+            "{user}: {err}"
+        );
+        assert!(err.contains("1 more cannot be read"), "{err}");
+    }
+    let purge = ["dead-letters", "purge", "--user", "ann"];
+    let (_, _, err) = run(&folder, &purge);
+    assert!(err.contains("1 would be deleted"), "{err}");
+    let (_, _, err) = run(&folder, &[&purge[..], &["--yes"]].concat());
+    assert!(
+        err.contains("1 deleted") && err.contains("1 more cannot be read"),
+        "{err}"
+    );
+    assert_eq!(listed(&folder).len(), 3);
+    let (_, _, err) = run(&folder, &["dead-letters", "list"]);
+    assert!(!err.contains("more cannot be read"), "{err}");
+}
+
 #[test]
 fn a_date_is_a_day_of_the_calendar() {
     let folder = TestFolder::new(&[]);

@@ -65,7 +65,7 @@ async fn replay_all(
             }
             let turn = async { _ = pace.tick().await };
             let how = ReplayOptions::default();
-            match replay(host, dead_letters, key, filter, how, turn).await {
+            match replay(host, dead_letters, key, &filter, how, turn).await {
                 Replayed::Done(_) => done += 1,
                 Replayed::Stays(report) => {
                     stay += 1;

@@ -44,6 +44,9 @@ pub(super) struct Selection {
     /// Only dead letters of this pool.
     #[arg(long, value_parser = pool, value_name = "POOL_ID")]
     pool: Option<UserPoolId>,
+    /// Only dead letters of the user with this user name or `sub`.
+    #[arg(long, value_name = "USER")]
+    user: Option<String>,
     /// Only dead letters received on this date (UTC) or later.
     #[arg(long, value_parser = date, value_name = "YYYY-MM-DD")]
     since: Option<String>,
@@ -99,6 +102,16 @@ impl Selection {
                 ClassName::Host => Class::Host,
             }),
             retryable: self.retryable,
+            user: self.user.clone(),
+        }
+    }
+
+    /// Says that dead letters were passed over whose user is not known, if that matters.
+    fn say_unreadable(&self, unreadable: usize) {
+        if self.user.is_some() && unreadable > 0 {
+            say!(
+                "{unreadable} more cannot be read, so their users are not known. `poolhook dead-letters list --class event` lists them, and `show` shows them"
+            );
         }
     }
 
@@ -144,12 +157,14 @@ impl List {
     fn run(&self) -> anyhow::Result<Exit> {
         block_on(async {
             let letters = open(&self.store).await?;
-            let mut counts = BTreeMap::new();
+            let filter = self.selection.filter();
+            let (mut counts, mut unreadable) = (BTreeMap::new(), 0);
             for key in self.selection.keys(&letters).await? {
                 let Some((letter, _)) = letters.read(&key).await? else {
                     continue;
                 };
-                if !self.selection.filter().takes(&letter) {
+                if !filter.takes(&letter) {
+                    unreadable += usize::from(letter.event.is_none());
                     continue;
                 }
                 let name = last_error(&letter).to_owned();
@@ -168,6 +183,7 @@ impl List {
                     counts.join(", ")
                 }
             );
+            self.selection.say_unreadable(unreadable);
             Ok(Exit::Done)
         })
     }
@@ -240,7 +256,8 @@ impl Show {
 #[command(after_help = "Examples:
   poolhook dead-letters purge --pool eu-west-1_Ab12Cd34E --until 2026-10-31
   poolhook dead-letters purge --pool eu-west-1_Ab12Cd34E \\
-    --until 2026-10-31 --yes")]
+    --until 2026-10-31 --yes
+  poolhook dead-letters purge --user 0f7f6c2c-1111-4d3b-9c2a-2f1f0e9d8c7b --yes")]
 pub(crate) struct Purge {
     #[command(flatten)]
     selection: Selection,
@@ -255,18 +272,21 @@ impl Purge {
     fn run(&self) -> anyhow::Result<Exit> {
         block_on(async {
             let letters = open(&self.store).await?;
-            let mut removed = 0;
+            let filter = self.selection.filter();
+            let (mut removed, mut unreadable) = (0, 0);
             for key in self.selection.keys(&letters).await? {
                 let Some((letter, _)) = letters.read(&key).await? else {
                     continue;
                 };
-                if self.selection.filter().takes(&letter) {
-                    out::text(&key)?;
-                    if self.yes {
-                        letters.remove(&key).await?;
-                    }
-                    removed += 1;
+                if !filter.takes(&letter) {
+                    unreadable += usize::from(letter.event.is_none());
+                    continue;
                 }
+                out::text(&key)?;
+                if self.yes {
+                    letters.remove(&key).await?;
+                }
+                removed += 1;
             }
             let did = if self.yes {
                 "deleted"
@@ -274,6 +294,7 @@ impl Purge {
                 "would be deleted; `--yes` deletes them"
             };
             say!("{removed} {did}");
+            self.selection.say_unreadable(unreadable);
             Ok(Exit::Done)
         })
     }

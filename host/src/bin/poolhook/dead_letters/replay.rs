@@ -105,7 +105,7 @@ impl Options {
         let mut tables = BTreeSet::new();
         for (at, key) in keys.into_iter().enumerate() {
             let turn = async { _ = pace.tick().await };
-            let replayed = replay(host, letters, &key, filter, how, turn).await;
+            let replayed = replay(host, letters, &key, &filter, how, turn).await;
             match &replayed {
                 Replayed::Done(_) => done += 1,
                 Replayed::Stays(report) => {
